@@ -1,1 +1,1 @@
-"""."""
+"""The order of things: preflight, plan, run, judge, seal; and the composition root (connect.py)."""

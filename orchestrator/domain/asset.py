@@ -99,13 +99,17 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedAsset:
-    """An asset as a plan holds it: the entry, its key, the folder where it will lie, what its fetch still costs."""
+    """An asset as a plan holds it: the entry, its key, the folder where it will lie, what its fetch still costs.
+
+    `inputs`: names and folders of what it is made from, each planned before it.
+    """
 
     asset: Asset
     key: str
     path: Path
     present: bool
     fetch_bytes: int
+    inputs: tuple[tuple[str, Path], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

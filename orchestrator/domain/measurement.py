@@ -20,10 +20,13 @@ class LogMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailLog:
-    """mlperf_log_detail.txt. `values`: first value of every key; repeated keys are named in `repeated`.
+    """mlperf_log_detail.txt. `values`: first value of every key (lists and objects are left out).
 
-    `malformed` lists lines with the marker that are not a JSON object; `ended` is false when the log stops before
-    LoadGen's own closing entry (`num_errors`), that is, when it was cut or the process died.
+    `repeated` names the keys seen more than once, `contradicted` those of them whose values differ. `malformed` lists
+    lines with the marker that are not a LoadGen entry; `foreign` counts lines without the marker. Stored entries are
+    capped: `errors_left_out`, `warnings_left_out` and `malformed_left_out` count the rest. `ended` is false when the
+    log stops before LoadGen's own closing entry (`num_errors`; `power_end` in accuracy runs, which have no other),
+    that is, when it was cut or the process died.
     """
 
     values: Mapping[str, LogValue] = field(default_factory=lambda: MappingProxyType({}))
@@ -33,17 +36,36 @@ class DetailLog:
     malformed: tuple[int, ...] = ()
     lines: int = 0
     ended: bool = False
+    contradicted: tuple[str, ...] = ()
+    foreign: int = 0
+    errors_left_out: int = 0
+    warnings_left_out: int = 0
+    malformed_left_out: int = 0
+
+    @property
+    def error_count(self) -> int:
+        """All error entries, those left out included."""
+        return len(self.errors) + self.errors_left_out
+
+    @property
+    def readable(self) -> bool:
+        """Whether every line was one of LoadGen's entries."""
+        return self.lines > 0 and not self.malformed and not self.malformed_left_out and not self.foreign
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyLog:
-    """mlperf_log_accuracy.json: how many entries, how many distinct samples, its hash, whether it is whole."""
+    """mlperf_log_accuracy.json: how many entries, how many distinct samples, its hash, whether it is whole.
+
+    `fault` says where and how it departs from LoadGen's own form; null when it is whole.
+    """
 
     entries: int
     distinct_samples: int
     sha256: str
     size_bytes: int
     whole: bool
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +86,11 @@ class Result:
     key: str
     value: float
     unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What an estimating run showed: samples per second, and the latency of one query in ms (null where unknown)."""
+
+    samples_per_second: float
+    latency_ms: float | None = None

@@ -12,7 +12,7 @@ from orchestrator.domain.canonical import JsonValue, fingerprint
 from orchestrator.domain.container import ContainerSpec
 from orchestrator.domain.image import PlannedImage
 from orchestrator.domain.spec import RunSpec
-from orchestrator.domain.terms import Evidence, Suite
+from orchestrator.domain.terms import Evidence, Scenario, Suite
 
 PLAN_SCHEMA = 1
 
@@ -53,6 +53,7 @@ class Execution:
 
     name: str
     role: Role
+    scenario: Scenario
     folder: PurePosixPath
     settings: LoadGenSettings
     container: ContainerSpec

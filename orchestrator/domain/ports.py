@@ -87,6 +87,10 @@ class Assets(Protocol):
         """The asset and all it is made from, in order of making (the asked one last); no side effect."""
         ...
 
+    def needed(self, planned: tuple[PlannedAsset, ...]) -> tuple[PlannedAsset, ...]:
+        """Those that have to be there now: without what only served to make an asset that is there."""
+        ...
+
     def ensure(self, planned: PlannedAsset, *, say: Say) -> ReadyAsset:
         """Have it, verified; AssetError names expected and found hash."""
         ...

@@ -1,4 +1,4 @@
-"""What a closed network needs: certificates, proxies, package mirrors. Values only; secrets never leave build stages."""
+"""What a closed network needs: certificates, proxies, mirrors. Values only; secrets stay in build stages."""
 
 from __future__ import annotations
 

@@ -13,8 +13,11 @@ from pathlib import Path
 _PIECE_BYTES = 1 << 20
 
 
-def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
-    """Replace a file's content in one step: readers see the old or the new, never a part; durable on return."""
+def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    """Replace a file's content in one step: readers see the old or the new, never a part.
+
+    `durable` waits until it is on the disk; leave it out only where the next write makes this one obsolete.
+    """
     raw = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
@@ -22,12 +25,33 @@ def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644) -> None
         with os.fdopen(handle, "wb") as file:
             file.write(raw)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def publish_tree(made: Path, final: Path) -> None:
+    """Give a finished folder its final name in one step, durable on return: others see all of it or nothing.
+
+    Both lie on one file system; OSError when something with files in it has the name already.
+    """
+    for path in (*tree_files(made), *(folder for folder in made.rglob("*") if folder.is_dir()), made):
+        _sync(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    made.rename(final)
+    _sync(final.parent)
+
+
+def publish_file(made: Path, final: Path) -> None:
+    """Give a finished file its final name in one step, replacing what had it; durable on return."""
+    _sync(made)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    made.replace(final)
+    _sync(final.parent)
 
 
 def sha256_file(path: Path) -> str:
@@ -57,3 +81,11 @@ def lock(path: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[N
                 waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -106,6 +106,23 @@ def spawn(
     )
 
 
+def attached(argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None) -> int:
+    """Run on the caller's own terminal, with exactly this environment; returns the exit status (-n for signal n).
+
+    Ctrl-C and Ctrl-\\ are the program's while it runs.
+    """
+    child = subprocess.Popen(list(argv), env=dict(environment), cwd=cwd)
+    ours = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    try:
+        return child.wait()
+    finally:
+        for number, action in ours.items():
+            signal.signal(number, action)
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
 def end_group(child: subprocess.Popen[bytes], *, grace_s: float) -> None:
     """Ask a spawned group to end, then kill it; nothing of it is left on return."""
     for number, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 10.0)):

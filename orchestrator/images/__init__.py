@@ -1,1 +1,1 @@
-"""."""
+"""Images: render recipes, build, pull, and make sure that one is there. Knows nothing of runs."""

@@ -1,0 +1,26 @@
+"""The table of commands: name, module, one line. Modules are imported only when their command is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: `module` has a Typer `app`; a group when it has sub-commands."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "run": Command("orchestrator.cli.run", "measure a model: image, assets, LoadGen, verdict, sealed record"),
+    "execute": Command("orchestrator.cli.execute", "carry out one frozen plan (what schedulers call)"),
+    "results": Command("orchestrator.cli.results", "finished runs, with their seals checked: list, show"),
+    "models": Command("orchestrator.cli.models", "the catalogue's models: list, show"),
+    "implementations": Command("orchestrator.cli.implementations", "who can run what: list, show"),
+    "images": Command("orchestrator.cli.images", "container images: list, render, build"),
+    "doctor": Command("orchestrator.cli.doctor", "what this machine lacks, and the remedy"),
+    "config": Command("orchestrator.cli.config", "settings and where each came from: show, init"),
+    "clean": Command("orchestrator.cli.clean", "remove what a crash left: containers, networks, volumes"),
+}

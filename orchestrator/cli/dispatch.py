@@ -1,0 +1,125 @@
+"""Call one command's Typer app and translate whatever it ends with: exit code, message, hint, bug file."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import typer
+import typer.main
+
+from orchestrator.cli.commands import COMMANDS
+from orchestrator.domain.suggest import unknown
+from orchestrator.errors import ExitCode, MlperfDockerError, UsageError
+
+# Typer carries its own copy of Click in newer versions and depends on it in older ones; this names it in both.
+_CLICK_USAGE_ERROR, _CLICK_ERROR = (
+    next(cls for cls in typer.BadParameter.__mro__ if cls.__name__ == name and issubclass(cls, Exception))
+    for name in ("UsageError", "ClickException")
+)
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Run the command that the first argument names."""
+    as_json = "--json" in arguments
+    try:
+        return _call(arguments)
+    except MlperfDockerError as error:
+        return fail(error, as_json=as_json)
+    except KeyboardInterrupt:
+        return fail(_interrupted(), as_json=as_json)
+    except BrokenPipeError:
+        return int(ExitCode.FAILURE)
+    except Exception as error:
+        return _bug(error, as_json=as_json)
+
+
+def _call(arguments: Sequence[str]) -> int:
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise unknown("option" if name.startswith("-") else "command", name, COMMANDS)
+    signal.signal(signal.SIGTERM, _terminate)
+    app = importlib.import_module(COMMANDS[name].module).app
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=rest, prog_name=f"mlperf-docker {name}", standalone_mode=False)
+    except _CLICK_USAGE_ERROR as error:
+        raise _usage_error(error, name) from None
+    except typer.Exit as ending:
+        code = ending.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except _CLICK_ERROR as error:
+        raise UsageError(_message(error)) from None
+    return int(code or 0)
+
+
+def fail(error: MlperfDockerError, *, as_json: bool) -> int:
+    """Say what went wrong and what to do; under --json as the one document on stdout."""
+    code = int(error.exit_code)
+    if as_json:
+        document = {"schema_version": 1, "exit_code": code, "error": {"kind": type(error).__name__}}
+        document["error"] |= {"cause": str(error), "hint": error.hint, "where": error.where}  # type: ignore[operator]
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    for line in str(error).splitlines() or [type(error).__name__]:
+        sys.stderr.write(f"error: {line}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")
+    return code
+
+
+def _usage_error(error: Any, name: str) -> UsageError:
+    return UsageError(_message(error), hint=f"mlperf-docker {name} --help lists what is possible")
+
+
+def _message(error: Any) -> str:
+    return str(error.format_message())
+
+
+def _interrupted() -> MlperfDockerError:
+    from orchestrator.errors import InterruptedRun
+
+    return InterruptedRun("interrupted", hint="continue with the same command and --resume")
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _bug(error: Exception, *, as_json: bool) -> int:
+    with tempfile.NamedTemporaryFile("w", prefix="mlperf-docker-bug-", suffix=".txt", delete=False) as file:
+        traceback.print_exception(error, file=file)
+    found = _BugError(
+        f"a bug of mlperf-docker: {type(error).__name__}: {error}",
+        hint=f"please report it with {Path(file.name)}",
+    )
+    return fail(found, as_json=as_json)
+
+
+class _BugError(MlperfDockerError):
+    exit_code = ExitCode.BUG
+
+
+def whole_app() -> typer.Typer:
+    """All commands in one app, for shell completion only: it loads every module."""
+    whole = typer.Typer(name="mlperf-docker")
+    for name, entry in COMMANDS.items():
+        app = importlib.import_module(entry.module).app
+        if len(app.registered_commands) == 1 and app.registered_callback is None and not app.registered_groups:
+            whole.command(name, help=entry.summary)(app.registered_commands[0].callback)
+        else:
+            whole.add_typer(app, name=name, help=entry.summary)
+    return whole
+
+
+def install_completion(arguments: Sequence[str]) -> int:
+    """Typer's own --install-completion and --show-completion."""
+    return int(whole_app()(args=list(arguments), prog_name="mlperf-docker", standalone_mode=False) or 0)

@@ -1,0 +1,79 @@
+"""Option values from text: closed sets with the nearest match, sizes, pairs. Shared by the commands."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from orchestrator.config.settings import Settings, load_settings
+from orchestrator.domain.suggest import unknown
+from orchestrator.errors import UsageError
+
+E = TypeVar("E", bound=StrEnum)
+_SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def one_of(kind: type[E], text: str | None, what: str) -> E | None:
+    """A member by its value, letter case aside; UsageError names the nearest match."""
+    if text is None:
+        return None
+    by_lower = {member.value.lower(): member for member in kind}
+    if text.lower() not in by_lower:
+        raise unknown(what, text, [member.value for member in kind])
+    return by_lower[text.lower()]
+
+
+def size_bytes(text: str | None, option: str) -> int | None:
+    """`8g`, `512MiB`, `1000000`: bytes, powers of 1024."""
+    if text is None:
+        return None
+    match = _SIZE.match(text.strip())
+    if match is None:
+        raise UsageError(f"{option} {text}: not a size", hint="write a number with k, m, g or t, for example 8g")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
+    """`KEY=VALUE` options; a key given twice is an error."""
+    found: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"{option} {text}: not KEY=VALUE")
+        if key.strip() in found:
+            raise UsageError(f"{option} {key.strip()} was given twice")
+        found[key.strip()] = value
+    return tuple(found.items())
+
+
+def words(text: str | None, option: str) -> tuple[str, ...]:
+    """A command prefix split as a shell splits words."""
+    try:
+        return tuple(shlex.split(text)) if text else ()
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def positive(value: float | None, option: str) -> float | None:
+    """A number above 0."""
+    if value is not None and not 0 < value < float("inf"):
+        raise UsageError(f"{option} {value:g}: must be above 0")
+    return value
+
+
+def readable(path: Path | None, option: str) -> Path | None:
+    """A file or folder that is there."""
+    if path is not None and not path.exists():
+        raise UsageError(f"{option} {path}: no such file or folder")
+    return path
+
+
+def settings(flags: Mapping[str, str | None]) -> Settings:
+    """The settings in force here, with this command's flags on top."""
+    return load_settings(flags, environ=os.environ, cwd=Path.cwd(), home=Path.home())

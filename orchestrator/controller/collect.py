@@ -1,0 +1,60 @@
+"""Read what an execution left: LoadGen's logs and the accuracy step's result. Judges nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.domain.measurement import AccuracyLog, AccuracyResult, DetailLog
+from orchestrator.domain.terms import Mode
+from orchestrator.errors import HarnessError
+from orchestrator.loadgen.accuracy import read_accuracy_log
+from orchestrator.loadgen.detail import parse_detail
+
+_PIECE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collected:
+    """The logs as values; the accuracy parts only in accuracy mode."""
+
+    detail: DetailLog
+    accuracy_log: AccuracyLog | None
+    accuracy: AccuracyResult | None
+
+
+def collect(folder: Path, mode: Mode) -> Collected:
+    """Read the logs of one execution's folder."""
+    detail = parse_detail(pieces(folder / "mlperf_log_detail.txt"))
+    if mode is not Mode.ACCURACY:
+        return Collected(detail=detail, accuracy_log=None, accuracy=None)
+    return Collected(
+        detail=detail,
+        accuracy_log=read_accuracy_log(pieces(folder / "mlperf_log_accuracy.json")),
+        accuracy=_accuracy_result(folder / "report.json"),
+    )
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """A file in pieces of 1 MiB."""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
+
+
+def _accuracy_result(report: Path) -> AccuracyResult | None:
+    try:
+        found = json.loads(report.read_text())["accuracy"]
+        if found is None:
+            return None
+        return AccuracyResult(
+            metric=str(found["metric"]),
+            value=float(found["value"]),
+            good=int(found["good"]) if found.get("good") is not None else None,
+            total=int(found["total"]),
+            log_sha256=str(found["log_sha256"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HarnessError(f"{report}: not the report that the harness should write: {error!r}") from error

@@ -1,0 +1,131 @@
+"""The composition root: the one place that knows which adapter stands behind which port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.config.images import image_entries
+from orchestrator.config.settings import Settings
+from orchestrator.controller.doctor import Surroundings, doctor
+from orchestrator.controller.planning import Ground
+from orchestrator.controller.preparation import ContainerPreparer
+from orchestrator.controller.run import Tools
+from orchestrator.domain.finding import Finding
+from orchestrator.domain.image import ImageChoice
+from orchestrator.domain.ports import Assets, Engine, Images
+from orchestrator.domain.site import Site
+from orchestrator.domain.terms import EngineName
+from orchestrator.errors import EngineError
+from orchestrator.host.machine import describe_machine, platform_name, usable_cpus
+from orchestrator.host.site import detect_site
+
+_PREPARING = "generic-prepare"
+_HERE = (EngineName.DOCKER, EngineName.NATIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """Everything wired for one engine; nothing has been contacted yet."""
+
+    engine: Engine
+    images: Images
+    assets: Assets
+    ground: Ground
+
+    @property
+    def tools(self) -> Tools:
+        """What a run works with."""
+        return Tools(engine=self.engine, images=self.images, assets=self.assets, describe_machine=describe_machine)
+
+
+def connect_to(engine: EngineName, settings: Settings, *, round_name: str, choice: ImageChoice) -> Connected:
+    """Wire the adapters for an engine; EngineError for one that this version does not have."""
+    if engine not in _HERE:
+        raise EngineError(
+            f"this version does not drive {engine.value} yet",
+            hint=f"engines it drives: {', '.join(name.value for name in _HERE)}",
+        )
+    site = site_of(settings)
+    carrier, images = _adapters(engine, settings, site)
+    platform = platform_name()
+    preparer = ContainerPreparer(
+        engine=carrier,
+        images=images,
+        round=round_name,
+        platform=platform,
+        user=(os.geteuid(), os.getegid()),
+        choice=ImageChoice(base=choice.base),
+    )
+    assets = _assets(
+        settings,
+        preparer,
+        code_key=lambda _: images.plan(_PREPARING, round_name=round_name, platform=platform),
+    )
+    ground = Ground(
+        images=images,
+        assets=assets,
+        platform=platform,
+        usable_cpus=usable_cpus(),
+        now=datetime.now(UTC),
+    )
+    return Connected(engine=carrier, images=images, assets=assets, ground=ground)
+
+
+def engine_of(engine: EngineName, settings: Settings) -> Engine:
+    """The engine alone."""
+    return _adapters(engine, settings, Site())[0]
+
+
+def examine(settings: Settings, *, network: bool) -> tuple[Finding, ...]:
+    """The doctor's findings for these settings."""
+    around = Surroundings(
+        cache_dir=settings.cache_dir, results_dir=settings.results_dir, site=site_of(settings), network=network
+    )
+    name = settings.engine or EngineName.DOCKER
+    return doctor(engine=lambda: engine_of(name, settings), around=around)
+
+
+def site_of(settings: Settings) -> Site:
+    """The host's network settings, with what the user named on top."""
+    return detect_site(
+        ca_bundle=settings.ca_bundle,
+        http_proxy=settings.http_proxy,
+        https_proxy=settings.https_proxy,
+        no_proxy=settings.no_proxy,
+    )
+
+
+def _adapters(engine: EngineName, settings: Settings, site: Site) -> tuple[Engine, Images]:
+    entries = image_entries()
+    if engine is EngineName.NATIVE:
+        from orchestrator.engines.native import NativeEngine
+        from orchestrator.images.environment import NativeEnvironments
+
+        return NativeEngine(), NativeEnvironments(entries, cache=settings.cache_dir, site=site)
+    from orchestrator.engines.docker import DockerEngine
+    from orchestrator.images.docker_images import DockerImages
+
+    url = settings.docker_url
+    return DockerEngine(url), DockerImages(entries, url=url, site=site, cache=settings.cache_dir)
+
+
+def _assets(settings: Settings, preparer: ContainerPreparer, *, code_key: Callable[[str], str]) -> Assets:
+    from orchestrator.assets.store import CacheStore
+
+    return CacheStore(
+        settings.cache_dir, prepare=preparer, code_key=code_key, environment=_download_environment(settings)
+    )
+
+
+def _download_environment(settings: Settings) -> dict[str, str]:
+    """What programs that download are told, beside what the user's environment says already."""
+    named = {
+        "http_proxy": settings.http_proxy,
+        "https_proxy": settings.https_proxy,
+        "no_proxy": settings.no_proxy,
+        "PIP_CERT": str(settings.ca_bundle) if settings.ca_bundle else None,
+    }
+    return {name: value for name, value in named.items() if value}

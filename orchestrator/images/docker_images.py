@@ -1,0 +1,364 @@
+"""Images of a Docker-compatible engine: present, pulled or built, by identity. Runs no container.
+
+An image's identity is the hash over its recipe and the id of the base it stands on; its tag carries the identity, so
+that looking for the tag is looking for the content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.image import ImageEntry, ImageRef, PlannedImage, ReadyImage
+from orchestrator.domain.ports import Output, Say
+from orchestrator.domain.site import Site
+from orchestrator.domain.suggest import unknown
+from orchestrator.domain.terms import Pull
+from orchestrator.errors import ImageError
+from orchestrator.host.docker_api import connect, engine_errors
+from orchestrator.host.files import lock
+from orchestrator.host.retry import transient
+from orchestrator.images.build import BuildRequest, choose_builder
+from orchestrator.images.context import SourceTree
+from orchestrator.images.pull import pull
+from orchestrator.images.render import Rendered, render, render_debug
+
+if TYPE_CHECKING:
+    import docker
+
+_REPOSITORY = "mlperf-docker"
+_RECIPE_LABEL = "mlperf-docker.recipe"
+_ORIGIN_LABEL = "mlperf-docker.base.origin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the engine says about an image that it holds."""
+
+    id: str
+    platform: str
+    size_bytes: int
+    digests: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """A resolved base: the reference by which builders find it, the image itself, and where it came from."""
+
+    reference: str
+    image: Held
+    origin: str
+
+
+class DockerImages:
+    """Implements `ports.Images` for an engine that speaks Docker's API. Contacts it only when asked for an image."""
+
+    def __init__(
+        self,
+        entries: Mapping[str, ImageEntry],
+        *,
+        url: str | None = None,
+        site: Site,
+        cache: Path,
+        tree: SourceTree | None = None,
+    ) -> None:
+        self._entries = entries
+        self._url = url
+        self._site = site
+        self._cache = cache
+        self._tree = tree or SourceTree.installed()
+        self._rendered: dict[tuple[str, str, str], Rendered] = {}
+        self._connection: docker.DockerClient | None = None
+
+    def rendered(self, entry: str, *, round_name: str, platform: str) -> Rendered:
+        """The recipe of an entry; UsageError for an unknown name, ImageError when it cannot be rendered."""
+        if entry not in self._entries:
+            raise unknown("image", entry, self._entries)
+        key = (entry, round_name, platform)
+        if key not in self._rendered:
+            self._rendered[key] = render(self._entries[entry], round_name, platform, tree=self._tree)
+        return self._rendered[key]
+
+    def plan(self, entry: str, *, round_name: str, platform: str) -> str:
+        """The recipe hash (64 hex digits) of an entry."""
+        return self.rendered(entry, round_name=round_name, platform=platform).recipe
+
+    def present(self, wanted: PlannedImage) -> ReadyImage | None:
+        """The image if the engine holds exactly this one; builds and pulls nothing."""
+        if wanted.choice.reference is not None:
+            image = self._held(str(wanted.choice.reference))
+            ready = _chosen(wanted, wanted.choice.reference, image, "present") if image else None
+            return self._debugged(wanted, ready) if ready and wanted.debug else ready
+        base = self._local_base(wanted)
+        if base is None:
+            return None
+        ready = self._tagged(wanted, base)
+        return self._debugged(wanted, ready) if ready and wanted.debug else ready
+
+    def ensure(self, wanted: PlannedImage, *, log: Output, say: Say) -> ReadyImage:
+        """Have the image: the one the user chose, else the one that is here, else a prebuilt one, else a new build."""
+        if wanted.choice.reference is not None:
+            ready = self._choose(wanted, wanted.choice.reference, log=log, say=say)
+        else:
+            ready = self._ensure_entry(wanted, log=log, say=say)
+        return self._ensure_debug(wanted, ready, log=log, say=say) if wanted.debug else ready
+
+    def _choose(self, wanted: PlannedImage, reference: ImageRef, *, log: Output, say: Say) -> ReadyImage:
+        image, origin = self._held(str(reference)), "present"
+        policy = wanted.choice.pull
+        if policy is Pull.NEVER and image is None:
+            raise ImageError(
+                f"the engine has no image {reference}, and pulling is off",
+                hint="check the name, or use --pull missing",
+            )
+        if policy is Pull.ALWAYS or image is None:
+            pull(self._client, reference, wanted.platform, log=log, say=say)
+            image, origin = self._held(str(reference)), "pulled"
+        if image is None:
+            raise ImageError(
+                f"{reference} was pulled, but the engine does not have it", hint="look at the engine's log"
+            )
+        return _chosen(wanted, reference, image, origin)
+
+    def _ensure_entry(self, wanted: PlannedImage, *, log: Output, say: Say) -> ReadyImage:
+        rendered = self.rendered(wanted.entry, round_name=wanted.round, platform=wanted.platform)
+        if rendered.recipe != wanted.recipe:
+            raise ImageError(
+                f"the recipe of image '{wanted.entry}' is not the one that was planned "
+                f"({rendered.recipe[:12]} instead of {wanted.recipe[:12]})",
+                hint="mlperf-docker was changed since; plan the run anew",
+            )
+        base = self._local_base(wanted)
+        if base is not None and not wanted.choice.rebuild:
+            ready = self._tagged(wanted, base)
+            if ready is not None:
+                return ready
+        prebuilt = self._prebuilt(wanted, log=log, say=say)
+        if prebuilt is not None:
+            return prebuilt
+        base = base or self._pulled_base(wanted, log=log, say=say)
+        return self._build(wanted, rendered, base, log=log, say=say)
+
+    def _build(self, wanted: PlannedImage, rendered: Rendered, base: Base, *, log: Output, say: Say) -> ReadyImage:
+        identity, tag = _identity(rendered.recipe, base.image.id), _tag(wanted, rendered, base)
+        entry = self._entries[wanted.entry]
+        builder = choose_builder(self._client, self._url, needs_buildkit=entry.needs_buildkit, entry=entry.name)
+        request = BuildRequest(
+            rendered=rendered,
+            base=base.reference,
+            tag=tag,
+            labels=_labels(rendered, identity, base),
+            site=self._site,
+            fresh=wanted.choice.rebuild,
+        )
+        lock_file = self._cache / "locks" / f"image-{identity[:12]}.lock"
+        with lock(lock_file, waiting=lambda: say(f"another process builds {tag}; waiting for it")):
+            ready = None if wanted.choice.rebuild else self._tagged(wanted, base)
+            if ready is not None:
+                return ready
+            say(f"building {tag} ({builder.name}, on {base.origin})")
+            transient(lambda: builder.build(request, log=log), say=say, attempts=3)
+            ready = self._tagged(wanted, base)
+        if ready is None:
+            raise ImageError(f"{tag} was built, but the engine does not have it", hint="look at the engine's log")
+        return replace(ready, origin="built")
+
+    def _tagged(self, wanted: PlannedImage, base: Base) -> ReadyImage | None:
+        rendered = self.rendered(wanted.entry, round_name=wanted.round, platform=wanted.platform)
+        tag = _tag(wanted, rendered, base)
+        image = self._held(tag)
+        if image is None or image.labels.get(_RECIPE_LABEL) != rendered.recipe:
+            return None
+        return ReadyImage(
+            handle=image.id,
+            image_id=image.id,
+            reference=tag,
+            identity=_identity(rendered.recipe, base.image.id),
+            platform=image.platform,
+            origin="present",
+            base_id=base.image.id,
+            base_origin=base.origin,
+            size_bytes=image.size_bytes,
+            base_size_bytes=base.image.size_bytes,
+        )
+
+    def _prebuilt(self, wanted: PlannedImage, *, log: Output, say: Say) -> ReadyImage | None:
+        """The published image of this very recipe, or None with a line that says why it is built instead."""
+        published = self._entries[wanted.entry].prebuilt
+        choice = wanted.choice
+        if published is None or choice.pull is Pull.NEVER or choice.rebuild or choice.base is not None:
+            return None
+        reference = ImageRef.parse(published.replace("{round}", wanted.round))
+        try:
+            pull(self._client, reference, wanted.platform, log=log, say=say, attempts=2)
+        except ImageError as error:
+            say(f"{error.cause}; building it instead")
+            return None
+        image = self._held(str(reference))
+        if image is None or image.labels.get(_RECIPE_LABEL) != wanted.recipe:
+            say(f"{reference} was made from another recipe; building this one instead")
+            return None
+        return _chosen(wanted, reference, image, "pulled")
+
+    # -- bases
+
+    def _local_base(self, wanted: PlannedImage) -> Base | None:
+        """The base among what the engine holds: the user's, the registry's, the local equivalent, in this order."""
+        if wanted.choice.base is not None:
+            return self._base(str(wanted.choice.base), wanted.platform)
+        entry = self._entry(wanted)
+        candidates = [_pinned(entry), *([entry.base.local] if entry.base.local else [])]
+        return next((base for name in candidates if (base := self._base(name, wanted.platform))), None)
+
+    def _pulled_base(self, wanted: PlannedImage, *, log: Output, say: Say) -> Base:
+        entry = self._entry(wanted)
+        name = str(wanted.choice.base) if wanted.choice.base is not None else _pinned(entry)
+        remedy = "run scripts/engine: it makes a base image, also without a registry; or name one with --base-image"
+        if wanted.choice.pull is Pull.NEVER:
+            raise ImageError(f"the engine has no base image {name}, and pulling is off", hint=remedy)
+        try:
+            pull(self._client, ImageRef.parse(name), wanted.platform, log=log, say=say)
+        except ImageError as error:
+            raise ImageError(f"there is no base image for '{entry.name}': {error.cause}", hint=remedy) from error
+        base = self._base(name, wanted.platform)
+        if base is None:
+            raise ImageError(f"{name} was pulled, but the engine does not have it", hint="look at the engine's log")
+        return base
+
+    def _base(self, name: str, platform: str) -> Base | None:
+        image = self._held(name)
+        if image is None:
+            return None
+        if image.platform != platform:
+            raise ImageError(
+                f"the base image {name} is for {image.platform}, and this run needs {platform}",
+                hint="remove it from the engine, or name another with --base-image",
+            )
+        made = image.labels.get(_ORIGIN_LABEL)
+        return Base(reference=name, image=image, origin=f"{name} ({made})" if made else name)
+
+    def _entry(self, wanted: PlannedImage) -> ImageEntry:
+        if wanted.entry not in self._entries:
+            raise unknown("image", wanted.entry, self._entries)
+        return self._entries[wanted.entry]
+
+    # -- the debug layer
+
+    def _debugged(self, wanted: PlannedImage, inner: ReadyImage) -> ReadyImage | None:
+        rendered = render_debug(wanted.entry, wanted.platform, tree=self._tree)
+        identity = _identity(rendered.recipe, inner.image_id)
+        tag = f"{_REPOSITORY}/{wanted.entry}:debug-{identity[:12]}"
+        image = self._held(tag)
+        if image is None:
+            return None
+        return replace(
+            inner,
+            handle=image.id,
+            image_id=image.id,
+            reference=tag,
+            identity=identity,
+            manifest_digest=None,
+            size_bytes=image.size_bytes,
+        )
+
+    def _ensure_debug(self, wanted: PlannedImage, inner: ReadyImage, *, log: Output, say: Say) -> ReadyImage:
+        ready = self._debugged(wanted, inner)
+        if ready is not None:
+            return ready
+        rendered = render_debug(wanted.entry, wanted.platform, tree=self._tree)
+        identity = _identity(rendered.recipe, inner.image_id)
+        request = BuildRequest(
+            rendered=rendered,
+            base=inner.reference,
+            tag=f"{_REPOSITORY}/{wanted.entry}:debug-{identity[:12]}",
+            labels={"mlperf-docker.debug": "true"},
+            site=self._site,
+        )
+        say(f"adding gdb and strace to {inner.reference}")
+        builder = choose_builder(self._client, self._url, needs_buildkit=False, entry=wanted.entry)
+        with lock(self._cache / "locks" / f"image-{identity[:12]}.lock"):
+            transient(lambda: builder.build(request, log=log), say=say, attempts=3)
+        ready = self._debugged(wanted, inner)
+        if ready is None:
+            raise ImageError(f"{request.tag} was built, but the engine does not have it", hint="look at its log")
+        return replace(ready, origin="built")
+
+    # -- the engine
+
+    @property
+    def _client(self) -> docker.DockerClient:
+        if self._connection is None:
+            self._connection = connect(self._url)
+        return self._connection
+
+    def _held(self, name: str) -> Held | None:
+        from docker.errors import ImageNotFound
+
+        with engine_errors(f"look for the image {name}"):
+            try:
+                found = self._client.images.get(name).attrs
+            except ImageNotFound:
+                return None
+        return Held(
+            id=str(found["Id"]),
+            platform=f"{found['Os']}/{found['Architecture']}",
+            size_bytes=int(found["Size"]),
+            digests=tuple(found.get("RepoDigests") or ()),
+            labels=dict((found.get("Config") or {}).get("Labels") or {}),
+        )
+
+
+def _chosen(wanted: PlannedImage, reference: ImageRef, image: Held, origin: str) -> ReadyImage:
+    if image.platform != wanted.platform:
+        raise ImageError(
+            f"{reference} is an image for {image.platform}, and this run needs {wanted.platform}",
+            hint="name an image for this platform, or leave --image out to have it built here",
+        )
+    own = next((digest for digest in image.digests if digest.partition("@")[0] == reference.name), None)
+    made_of = image.labels.get(_RECIPE_LABEL)
+    warnings = (
+        ()
+        if made_of == wanted.recipe
+        else (f"{reference} was not made from this version's recipe ({(made_of or 'none')[:12]})",)
+    )
+    return ReadyImage(
+        handle=image.id,
+        image_id=image.id,
+        reference=str(reference),
+        identity=image.labels.get("mlperf-docker.identity", image.id.removeprefix("sha256:")),
+        platform=image.platform,
+        origin=origin,
+        base_id=image.labels.get("mlperf-docker.base-id"),
+        base_origin=image.labels.get("mlperf-docker.base-origin"),
+        manifest_digest=own.partition("@")[2] if own else None,
+        size_bytes=image.size_bytes,
+        warnings=warnings,
+    )
+
+
+def _identity(recipe: str, base_id: str) -> str:
+    return hashlib.sha256(f"{recipe}\n{base_id}\n".encode()).hexdigest()
+
+
+def _tag(wanted: PlannedImage, rendered: Rendered, base: Base) -> str:
+    identity = _identity(rendered.recipe, base.image.id)
+    return f"{_REPOSITORY}/{wanted.entry}:{rendered.round or 'any'}-{identity[:12]}"
+
+
+def _labels(rendered: Rendered, identity: str, base: Base) -> dict[str, str]:
+    return {
+        "mlperf-docker.entry": rendered.entry,
+        "mlperf-docker.round": rendered.round or "any",
+        _RECIPE_LABEL: rendered.recipe,
+        "mlperf-docker.identity": identity,
+        "mlperf-docker.base-id": base.image.id,
+        "mlperf-docker.base-origin": base.origin,
+    }
+
+
+def _pinned(entry: ImageEntry) -> str:
+    return f"{entry.base.registry}@{entry.base.digest}" if entry.base.digest else entry.base.registry

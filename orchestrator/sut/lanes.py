@@ -1,0 +1,203 @@
+"""How LoadGen's queries reach the model: on the issuing thread, or through a pool of worker threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol
+
+from orchestrator.sut.backends import Feeds, Runner
+from orchestrator.sut.config import Harness, Scenario
+from orchestrator.sut.faults import SutError, guarded
+from orchestrator.sut.responses import Encode
+from orchestrator.sut.store import Store
+
+_Claims = tuple[Sequence[int], Sequence[int], Iterator[int]]
+Complete = Callable[[Sequence[int], int, int], None]  # query ids, address of the first response, bytes of each
+
+
+def loadgen_complete(loadgen: Any) -> Complete:
+    """Hands responses that lie side by side to LoadGen, which has copied them on return."""
+    response, complete = loadgen.QuerySampleResponse, loadgen.QuerySamplesComplete
+
+    def done(ids: Sequence[int], address: int, size_bytes: int) -> None:
+        addresses = range(address, address + len(ids) * size_bytes, size_bytes)
+        complete(list(map(response, ids, addresses, repeat(size_bytes))))
+
+    return done
+
+
+class Traffic(Protocol):
+    """A scenario's side of LoadGen's issue callback."""
+
+    issued: int
+
+    @property
+    def completed(self) -> int:
+        """Samples answered."""
+
+    def issue(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """LoadGen's callback."""
+
+    def stop(self) -> None:
+        """End what runs behind, once LoadGen has all its answers."""
+
+
+class Lane:
+    """One thread's way from sample indices to completed queries, with its own runner and buffers."""
+
+    def __init__(self, runner: Runner, store: Store, encode: Encode, complete: Complete) -> None:
+        self._runner = runner
+        self._store = store
+        self._encode = encode
+        self._complete = complete
+        self._buffers: Feeds = {}
+        self.completed = 0
+
+    def answer(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """Run these samples as one batch and complete their queries."""
+        store = self._store
+        rows = store.rows(indices)
+        feeds = store.views(rows[0], rows[0] + 1) if len(rows) == 1 else store.take(rows, self._buffers)
+        answers = self._encode(self._runner(feeds), store.mask(rows))
+        if len(answers) != len(rows):
+            raise SutError(f"the model gave {len(answers)} answers for a batch of {len(rows)}")
+        self._complete(ids, answers.__array_interface__["data"][0], answers.nbytes // len(rows))
+        self.completed += len(rows)
+
+
+class Inline:
+    """SingleStream and MultiStream: the issuing thread runs the query, batch after batch, before it returns."""
+
+    def __init__(self, lane: Lane, batch: int) -> None:
+        self._lane = lane
+        self._batch = batch
+        self.issued = 0
+
+    def issue(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """LoadGen's callback."""
+        count = len(ids)
+        self.issued += count
+        if count <= self._batch:
+            self._lane.answer(ids, indices)
+            return
+        for start in range(0, count, self._batch):
+            self._lane.answer(ids[start : start + self._batch], indices[start : start + self._batch])
+
+    def stop(self) -> None:
+        """Nothing runs behind."""
+
+    @property
+    def completed(self) -> int:
+        """Samples answered."""
+        return self._lane.completed
+
+
+class Offline:
+    """One query with everything in it: each thread claims the next batch until none is left."""
+
+    def __init__(self, lanes: Sequence[Lane], batch: int) -> None:
+        self._lanes = lanes
+        self._batch = batch
+        self._claims: SimpleQueue[_Claims | None] = SimpleQueue()
+        self._threads = _threads(lanes, self._work)
+        self.issued = 0
+
+    def issue(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """LoadGen's callback; returns at once."""
+        self.issued += len(ids)
+        starts = iter(range(0, len(ids), self._batch))  # a range's iterator hands out each start once to any thread
+        for _ in self._lanes:
+            self._claims.put((ids, indices, starts))
+
+    def stop(self) -> None:
+        """End the threads."""
+        _join(self._threads, self._claims.put)
+
+    @property
+    def completed(self) -> int:
+        """Samples answered."""
+        return sum(lane.completed for lane in self._lanes)
+
+    def _work(self, lane: Lane) -> None:
+        while (claims := self._claims.get()) is not None:
+            ids, indices, starts = claims
+            for start in starts:
+                lane.answer(ids[start : start + self._batch], indices[start : start + self._batch])
+
+
+class Server:
+    """Queries as they arrive: a bounded queue; a free thread takes its share of what waits, up to one batch."""
+
+    def __init__(self, lanes: Sequence[Lane], batch: int, depth: int) -> None:
+        self._lanes = lanes
+        self._batch = batch
+        self._depth = depth
+        self._waiting: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
+        self._threads = _threads(lanes, self._work)
+        self.issued = 0
+
+    def issue(self, ids: Sequence[int], indices: Sequence[int]) -> None:
+        """LoadGen's callback; returns at once. A full queue ends the run: dropping queries would be a lie."""
+        self.issued += len(ids)
+        if self._waiting.qsize() + len(ids) > self._depth:
+            raise SutError(
+                f"queue overflow: more than {self._depth} samples wait ({self.issued} issued, {self.completed} "
+                "completed); the target rate is beyond this system, lower target_qps or raise queue_depth"
+            )
+        for sample in zip(ids, indices, strict=True):
+            self._waiting.put(sample)
+
+    def stop(self) -> None:
+        """End the threads."""
+        _join(self._threads, self._waiting.put)
+
+    @property
+    def completed(self) -> int:
+        """Samples answered."""
+        return sum(lane.completed for lane in self._lanes)
+
+    def _work(self, lane: Lane) -> None:
+        while (first := self._waiting.get()) is not None:
+            ids, indices = zip(first, *self._more(), strict=True)
+            lane.answer(ids, indices)
+
+    def _more(self) -> Iterator[tuple[int, int]]:
+        """This thread's share of the others that wait now; leaves some for threads that are free."""
+        for _ in range(min(self._batch - 1, self._waiting.qsize() // len(self._lanes))):
+            try:
+                sample = self._waiting.get_nowait()
+            except Empty:
+                return
+            if sample is None:  # the end, meant for some thread's next turn
+                self._waiting.put(None)
+                return
+            yield sample
+
+
+def _threads(lanes: Sequence[Lane], work: Callable[[Lane], None]) -> list[threading.Thread]:
+    threads = [
+        threading.Thread(target=guarded(work), args=(lane,), name=f"lane-{place}", daemon=True)
+        for place, lane in enumerate(lanes)
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _join(threads: list[threading.Thread], put: Callable[[None], None]) -> None:
+    for _ in threads:
+        put(None)
+    for thread in threads:
+        thread.join()
+
+
+def traffic(harness: Harness, lanes: Sequence[Lane], batch: int) -> Traffic:
+    """The scenario's way of answering queries."""
+    if harness.scenario.inline:
+        return Inline(lanes[0], batch)
+    if harness.scenario is Scenario.OFFLINE:
+        return Offline(lanes, batch)
+    return Server(lanes, batch, harness.queue_depth)

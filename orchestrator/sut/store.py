@@ -1,0 +1,61 @@
+"""The samples in RAM: what LoadGen's QSL loads and unloads, and the batches made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from orchestrator.sut.backends import Array, Feeds
+from orchestrator.sut.datasets import Dataset
+
+
+class Store:
+    """Loaded samples of a data set, row after row."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._rows: dict[int, int] = {}
+        self._inputs: Feeds = {}
+        self._mask: Array | None = None
+
+    def load(self, indices: Sequence[int]) -> None:
+        """Copy these samples to RAM, in place of any loaded before."""
+        wanted = sorted(set(indices))
+        self._rows = {index: row for row, index in enumerate(wanted)}
+        self._inputs = {name: _copy(array, wanted) for name, array in self._dataset.inputs.items()}
+        mask = self._dataset.mask
+        self._mask = None if mask is None else _copy(mask, wanted)
+
+    def unload(self, indices: Sequence[int]) -> None:  # noqa: ARG002 - LoadGen unloads what it loaded
+        """Free the RAM."""
+        self._rows, self._inputs, self._mask = {}, {}, None
+
+    def rows(self, indices: Sequence[int]) -> list[int]:
+        """Where the samples lie; KeyError for one that LoadGen did not load."""
+        rows = self._rows
+        return [rows[index] for index in indices]
+
+    def views(self, start: int, stop: int) -> Feeds:
+        """Inputs of neighbouring rows, without a copy."""
+        return {name: array[start:stop] for name, array in self._inputs.items()}
+
+    def mask(self, rows: list[int]) -> Array | None:
+        """The attention masks of some rows, where the data set has any."""
+        return None if self._mask is None else self._mask[rows]
+
+    def take(self, rows: list[int], buffers: Feeds) -> Feeds:
+        """Inputs of any rows, copied into `buffers`, which are made on first use for len(rows) or more samples."""
+        count = len(rows)
+        feeds = {}
+        for name, array in self._inputs.items():
+            buffer = buffers.get(name)
+            if buffer is None or len(buffer) < count:
+                buffer = buffers[name] = np.empty((count, *array.shape[1:]), array.dtype)
+            feeds[name] = np.take(array, rows, axis=0, out=buffer[:count], mode="clip")  # other modes copy twice
+        return feeds
+
+
+def _copy(array: Array, wanted: list[int]) -> Array:
+    whole = len(wanted) == len(array)
+    return np.array(array) if whole else np.ascontiguousarray(array[wanted])

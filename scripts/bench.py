@@ -1,0 +1,192 @@
+"""Measure the project's own figures on this machine, as ratios and medians, and print them as one JSON document.
+
+Run by scripts/bench. Everything is measured through the installed command and the real engine; nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+COMMAND = str(Path(sys.executable).parent / "mlperf-docker")
+WARM = ("--model", "resnet8-cifar10", "--scenario", "Offline", "--mode", "performance", "--test-query-count", "64")
+
+
+def cpu_s(argv: Sequence[str]) -> float:
+    """Processor seconds (user and system) of one call, its output thrown away."""
+    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise SystemExit(f"{shlex.join(argv)} ended with {child.returncode}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def wall_s(argv: Sequence[str]) -> float:
+    """Wall seconds of one call that must succeed."""
+    begun = time.perf_counter()
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{shlex.join(argv)} ended with {done.returncode}: {done.stderr}")
+    return time.perf_counter() - begun
+
+
+def output_json(argv: Sequence[str]) -> dict[str, object]:
+    """The JSON document that a command prints."""
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{shlex.join(argv)} ended with {done.returncode}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def startup(repeats: int) -> dict[str, object]:
+    """CPU seconds of help, of run's help, of a dry run; medians."""
+    calls = {
+        "help_cpu_s": (COMMAND, "--help"),
+        "run_help_cpu_s": (COMMAND, "run", "--help"),
+        "dry_run_cpu_s": (COMMAND, "run", "--model", "resnet8-cifar10", "--dry-run"),
+    }
+    for argv in calls.values():
+        cpu_s(argv)
+    return {name: round(statistics.median(cpu_s(argv) for _ in range(repeats)), 3) for name, argv in calls.items()}
+
+
+def orchestration(pairs: int, results: Path) -> dict[str, object]:
+    """Wall time of a warm run less the same container under plain `docker run`; interleaved, median of differences."""
+    argv = (COMMAND, "run", *WARM, "--results-dir", str(results), "--json")
+    first = output_json(argv)
+    folder = Path(first["runs"][0]["run_dir"]) / "loadgen"  # type: ignore[index]
+    plain = plain_docker_run(Path(first["runs"][0]["run_dir"]), folder)  # type: ignore[index]
+    differences, ours, theirs = [], [], []
+    for _ in range(pairs):
+        a, b = wall_s(argv), wall_s(plain)
+        ours.append(a)
+        theirs.append(b)
+        differences.append(a - b)
+    return {
+        "warm_run_wall_s": round(statistics.median(ours), 3),
+        "plain_docker_run_wall_s": round(statistics.median(theirs), 3),
+        "orchestration_s": round(statistics.median(differences), 3),
+        "pairs": pairs,
+    }
+
+
+def plain_docker_run(run_dir: Path, folder: Path) -> list[str]:
+    """The same container, by the docker command line, with its output folder."""
+    plan = json.loads((run_dir / "plan.json").read_text())
+    image = json.loads((run_dir / "run.json").read_text())["image"]["handle"]
+    container = plan["executions"][-1]["container"]
+    argv = ["docker", "run", "--rm", "--init", "--network", "none", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
+    argv += ["--cap-drop", "ALL", "--user", f"{os.geteuid()}:{os.getegid()}", "--workdir", "/out"]
+    for mount in container["mounts"]:
+        argv += ["--mount", f"type=bind,source={mount['source']},target={mount['target']},readonly"]
+    argv += ["--mount", f"type=bind,source={folder},target=/out"]
+    for name, value in container["environment"]:
+        argv += ["--env", f"{name}={value}"]
+    return [*argv, image, *container["command"]]
+
+
+def harness(pairs: int, results: Path) -> dict[str, object]:
+    """The harness against a bare loop over the same runtime, same threads, batch and image; interleaved pairs."""
+    common = ("--model", "efficientnet-lite0", "--mode", "performance", "--results-dir", str(results), "--json")
+    figures: dict[str, object] = {"pairs": pairs}
+    for scenario, count in (("Offline", "160"), ("SingleStream", "160")):
+        argv = (COMMAND, "run", *common, "--scenario", scenario, "--test-query-count", count)
+        run_dir = Path(output_json(argv)["runs"][0]["run_dir"])  # type: ignore[index]
+        bare = [*plain_docker_run(run_dir, run_dir / "loadgen")]
+        at = bare.index("orchestrator.sut")
+        bare_argv = [*bare[:at], "orchestrator.sut.bare", *bare[at + 1 :], "--seconds", "4", "--json"]
+        ratios = [
+            _ratio(scenario, _measured(bare, run_dir / "loadgen", scenario), output_json(bare_argv))
+            for _ in range(pairs)
+        ]
+        name = "offline_samples_per_s_over_bare" if scenario == "Offline" else "single_stream_p90_over_bare"
+        figures[name] = round(statistics.median(ratios), 4)
+        figures[f"{name}_all"] = [round(ratio, 4) for ratio in ratios]
+    figures["null_sut_queries_per_s"] = null_sut(results)
+    return figures
+
+
+def _measured(argv: Sequence[str], folder: Path, scenario: str) -> float:
+    wall_s(argv)
+    key = "result_samples_per_second" if scenario == "Offline" else "result_90.00_percentile_latency_ns"
+    for line in (folder / "mlperf_log_detail.txt").read_text().splitlines():
+        entry = json.loads(line.removeprefix(":::MLLOG"))
+        if entry["key"] == key:
+            return float(entry["value"])
+    raise SystemExit(f"{folder}: no {key} in the detail log")
+
+
+def _ratio(scenario: str, ours: float, bare: dict[str, object]) -> float:
+    key = "samples_per_second" if scenario == "Offline" else "p90_latency_ns"
+    return ours / float(bare[key])  # type: ignore[arg-type]
+
+
+def null_sut(results: Path) -> float:
+    """Queries per second of LoadGen and the harness alone: SingleStream over a system that answers at once."""
+    argv = (COMMAND, "run", *WARM, "--results-dir", str(results), "--json")
+    run_dir = Path(output_json(argv)["runs"][0]["run_dir"])  # type: ignore[index]
+    folder = run_dir / "loadgen"
+    conf = json.loads((folder / "harness.json").read_text())
+    conf |= {"backend": "null", "model": None, "dataset": None, "generated_samples": 64, "scenario": "SingleStream"}
+    conf |= {"performance_sample_count": 64, "options": {}}
+    (folder / "harness.json").write_text(json.dumps(conf))
+    (folder / "user.conf").write_text(
+        "*.SingleStream.min_duration = 2000\n"
+        "*.SingleStream.min_query_count = 1000\n"
+        "*.SingleStream.target_latency = 0.005\n"
+    )
+    wall_s(plain_docker_run(run_dir, folder))
+    for line in (folder / "mlperf_log_detail.txt").read_text().splitlines():
+        entry = json.loads(line.removeprefix(":::MLLOG"))
+        if entry["key"] == "result_qps_with_loadgen_overhead":
+            return round(float(entry["value"]), 0)
+    raise SystemExit("the null SUT left no result")
+
+
+def images(repeats: int) -> dict[str, object]:
+    """Size of each image above its base, and the time of an unchanged `images build`."""
+    figures: dict[str, object] = {}
+    for name in ("generic-onnxruntime", "generic-tflite", "generic-openvino"):
+        argv = (COMMAND, "images", "build", name, "--json")
+        image = output_json(argv)["image"]
+        above = image["size_bytes"] - image["base_size_bytes"]  # type: ignore[index]
+        figures[f"{name}_mb_above_base"] = round(above / 1e6, 1)
+        figures[f"{name}_unchanged_ensure_wall_s"] = round(statistics.median(wall_s(argv) for _ in range(repeats)), 3)
+    return figures
+
+
+def main() -> None:
+    """Measure what was asked and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="startup,orchestration,harness,images")
+    parser.add_argument("--pairs", type=int, default=7)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mlperf-docker-bench-") as scratch:
+        results = Path(scratch)
+        parts: dict[str, Callable[[], dict[str, object]]] = {
+            "startup": lambda: startup(arguments.pairs),
+            "orchestration": lambda: orchestration(arguments.pairs, results),
+            "harness": lambda: harness(arguments.pairs, results),
+            "images": lambda: images(arguments.pairs),
+        }
+        wanted = [name for name in arguments.only.split(",") if name]
+        unknown = [name for name in wanted if name not in parts]
+        if unknown:
+            raise SystemExit(f"unknown part {unknown[0]}; known: {', '.join(parts)}")
+        figures = {name: parts[name]() for name in wanted}
+    machine = {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
+    print(json.dumps({"schema_version": 1, "machine": machine, "figures": figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
