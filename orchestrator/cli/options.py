@@ -10,12 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from orchestrator.config.settings import Settings, load_settings
+from orchestrator.config.settings import DEFAULT, Settings, load_settings
 from orchestrator.domain.suggest import unknown
 from orchestrator.errors import UsageError
 
 E = TypeVar("E", bound=StrEnum)
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$", re.IGNORECASE)
+_NOT_USED_YET = ("registry", "mirrors", "site")  # nothing is ever silently ignored
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -76,4 +77,10 @@ def readable(path: Path | None, option: str) -> Path | None:
 
 def settings(flags: Mapping[str, str | None]) -> Settings:
     """The settings in force here, with this command's flags on top."""
-    return load_settings(flags, environ=os.environ, cwd=Path.cwd(), home=Path.home())
+    found = load_settings(flags, environ=os.environ, cwd=Path.cwd(), home=Path.home())
+    for name in _NOT_USED_YET:
+        if found.origins[name] != DEFAULT:
+            raise UsageError(
+                f"the setting '{name}' is not used by this version", where=found.origins[name], hint="take it out"
+            )
+    return found

@@ -91,17 +91,20 @@ _TEMPLATE = MappingProxyType(
         "submitter": ("The organisation that results are recorded for.", "Example Organisation"),
         "system": ("Name of the system description, used in paths and results.", "lab-server-1"),
         "round": ("The round whose rules and LoadGen hold; without it, the newest.", "v6.1"),
-        "engine": ("docker, podman, apptainer, charliecloud or native; without it, the first that answers.", "docker"),
+        "engine": ("docker or native; without it, docker.", "docker"),
         "cache_dir": ("Where models, data sets and environments are kept.", "~/.cache/mlperf-docker"),
         "results_dir": ("Where run directories are made; without it, ./mlperf-results.", "~/mlperf-results"),
-        "registry": ("Where prebuilt images are looked for and pushed to.", "registry.example/mlperf-docker"),
-        "mirrors": ("Hosts to ask instead of others.", "{upstream.example: mirror.example}"),
+        "registry": (
+            "Not used by this version: where prebuilt images are looked for.",
+            "registry.example/mlperf-docker",
+        ),
+        "mirrors": ("Not used by this version: hosts to ask instead of others.", "{upstream.example: mirror.example}"),
         "http_proxy": ("Proxy for http; without it, the variable http_proxy.", "http://proxy.example:3128"),
         "https_proxy": ("Proxy for https; without it, the variable https_proxy.", "http://proxy.example:3128"),
         "no_proxy": ("Hosts that are reached without a proxy; without it, no_proxy.", "localhost,.example"),
         "ca_bundle": ("PEM file with the certificates of this site.", "~/certificates/site.pem"),
         "docker_url": ("Address of the container engine; without it, DOCKER_HOST.", "unix:///var/run/docker.sock"),
-        "site": ("The scheduler site that runs are given to, instead of running here.", "cluster-a"),
+        "site": ("Not used by this version: the scheduler site that runs are given to.", "cluster-a"),
     }
 )
 

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from orchestrator.config.images import image_entries
 from orchestrator.config.settings import Settings
-from orchestrator.controller.doctor import Surroundings, doctor
 from orchestrator.controller.planning import Ground
 from orchestrator.controller.preparation import ContainerPreparer
 from orchestrator.controller.run import Tools
@@ -81,8 +80,14 @@ def engine_of(engine: EngineName, settings: Settings) -> Engine:
 
 def examine(settings: Settings, *, network: bool) -> tuple[Finding, ...]:
     """The doctor's findings for these settings."""
+    from orchestrator.controller.doctor import Surroundings, doctor
+
     around = Surroundings(
-        cache_dir=settings.cache_dir, results_dir=settings.results_dir, site=site_of(settings), network=network
+        cache_dir=settings.cache_dir,
+        results_dir=settings.results_dir,
+        site=site_of(settings),
+        network=network,
+        endpoint=settings.docker_url,
     )
     name = settings.engine or EngineName.DOCKER
     return doctor(engine=lambda: engine_of(name, settings), around=around)
@@ -113,19 +118,13 @@ def _adapters(engine: EngineName, settings: Settings, site: Site) -> tuple[Engin
 
 
 def _assets(settings: Settings, preparer: ContainerPreparer, *, code_key: Callable[[str], str]) -> Assets:
+    from orchestrator.assets.pypi import download_environment
     from orchestrator.assets.store import CacheStore
 
-    return CacheStore(
-        settings.cache_dir, prepare=preparer, code_key=code_key, environment=_download_environment(settings)
+    environment = download_environment(
+        ca_bundle=settings.ca_bundle,
+        http_proxy=settings.http_proxy,
+        https_proxy=settings.https_proxy,
+        no_proxy=settings.no_proxy,
     )
-
-
-def _download_environment(settings: Settings) -> dict[str, str]:
-    """What programs that download are told, beside what the user's environment says already."""
-    named = {
-        "http_proxy": settings.http_proxy,
-        "https_proxy": settings.https_proxy,
-        "no_proxy": settings.no_proxy,
-        "PIP_CERT": str(settings.ca_bundle) if settings.ca_bundle else None,
-    }
-    return {name: value for name, value in named.items() if value}
+    return CacheStore(settings.cache_dir, prepare=preparer, code_key=code_key, environment=environment)

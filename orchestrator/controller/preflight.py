@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestrator.controller.gpu_preflight import gpu_preflight
 from orchestrator.controller.request import Choice
 from orchestrator.domain.asset import PlannedAsset
 from orchestrator.domain.finding import Finding, Level, fault, note, ok
@@ -25,6 +24,8 @@ def preflight_choice(choice: Choice, machine: Machine) -> tuple[Finding, ...]:
 def _on_choice(choice: Choice, machine: Machine) -> Iterator[Finding]:
     spec, offer = choice.spec, choice.offer
     if spec.device is not Device.CPU:
+        from orchestrator.controller.gpu_preflight import gpu_preflight
+
         yield from gpu_preflight(spec.device, machine)
     if spec.implementation != "generic":
         yield fault(

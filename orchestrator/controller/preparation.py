@@ -61,7 +61,7 @@ class ContainerPreparer:
                 *(Mount(source=path, target=inside[name]) for name, path in job.inputs),
                 Mount(source=job.output, target=target, read_only=False),
             ),
-            user=self.user,
+            user=None if native else self.user,
             network=Network.NONE,
             workdir=target,
         )

@@ -160,6 +160,7 @@ def _judge(recorder: Recorder, plan: RunPlan, collected: Collected) -> None:
                     log=detail,
                     accuracy_log=collected.accuracy_log,
                     accuracy=collected.accuracy,
+                    marks=recorder.record.marks,
                 )
             ),
         )

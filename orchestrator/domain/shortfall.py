@@ -91,14 +91,15 @@ def _too_short(run: Case) -> str:
 def _longer(run: Case, purpose: str) -> str:
     values = run.log.values
     if run.scenario is Scenario.OFFLINE:
-        rate = shown(values.get("result_samples_per_second"))
-        return f"raise --target-qps above the measured {rate} samples/s, {purpose}."
+        rate = values.get("result_samples_per_second")
+        measured = "what was measured" if rate is None else f"the measured {shown(rate)} samples/s"
+        return f"raise --target-qps above {measured}, {purpose}."
     if run.scenario in {Scenario.SERVER, Scenario.INTERACTIVE}:
         return f"raise --target-qps, {purpose}."
     key = "result_mean_query_latency_ns" if run.scenario is Scenario.MULTI_STREAM else "result_mean_latency_ns"
     mean = values.get(key)
-    measured = f"{mean / 1e6:.4g} ms" if isinstance(mean, int | float) else "latency"
-    return f"lower --target-latency below the measured {measured}, {purpose}."
+    measured = f"the measured {mean / 1e6:.4g} ms" if isinstance(mean, int | float) else "what was measured"
+    return f"lower --target-latency below {measured}, {purpose}."
 
 
 def _too_slow(run: Case) -> str:
@@ -143,6 +144,8 @@ def _too_few(run: Case) -> Iterator[Reason]:
         demands.append(("min_queries", "effective_min_query_count", rules.min_query_count, "queries as the minimum"))
     if offline and rules.offline_min_samples is not None:
         demands.append(("offline_samples", "effective_samples_per_query", rules.offline_min_samples, "samples asked"))
+    if whole(log, "effective_min_duration_ms") is None:
+        yield Reason(code="min_duration_unknown", text="LoadGen's log does not say which minimum duration was set.")
     for code, key, wanted, what in demands:
         found = whole(log, key)
         if found is None or found < wanted:

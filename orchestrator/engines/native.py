@@ -71,7 +71,7 @@ class NativeEngine:
         self._admit(spec)
         container_id = uuid.uuid4().hex
         with _scratch() as scratch:
-            container = NativeContainer(container_id)
+            container = NativeContainer(container_id, image_id=f"env:{Path(spec.image).resolve().name}")
             try:
                 container.begin(
                     spec.command,

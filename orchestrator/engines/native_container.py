@@ -14,8 +14,9 @@ from pathlib import Path
 
 from orchestrator.domain.container import Exit
 from orchestrator.domain.ports import Output
+from orchestrator.engines.interruption import to_the_end
 from orchestrator.engines.native_processes import kill_marked
-from orchestrator.engines.streaming import Pump, to_the_end
+from orchestrator.engines.streaming import Pump
 from orchestrator.host import process
 
 _LOG = logging.getLogger(__name__)
@@ -27,8 +28,9 @@ _DRAIN_S = 10.0
 class NativeContainer:
     """A group led by the command. When the leader ends, the rest of the group is killed, as in a container."""
 
-    def __init__(self, container_id: str) -> None:
+    def __init__(self, container_id: str, *, image_id: str) -> None:
         self._id = container_id
+        self._image_id = image_id
         self._child: subprocess.Popen[bytes] | None = None
         self._pump: Pump | None = None
         self._never_ran: tuple[int, str] | None = None
@@ -73,6 +75,7 @@ class NativeContainer:
             timed_out=timed_out,
             started_s=self._started_s,
             finished_s=self._finished_s,
+            image_id=self._image_id,
             warnings=warnings,
         )
 

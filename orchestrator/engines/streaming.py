@@ -1,14 +1,12 @@
-"""Carry output and actions across threads: a container's output as it comes, and actions no interruption cuts short."""
+"""Carry a container's output to whoever listens, as it comes, from one thread. Keeps nothing but its beginning."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
 from orchestrator.domain.ports import Output
 
-T = TypeVar("T")
 _HEAD_BYTES = 512
 
 
@@ -54,34 +52,3 @@ class Pump:
             self._failed()
             return False
         return True
-
-
-def to_the_end(action: Callable[[], T]) -> T:
-    """Run an action that an interruption (Ctrl-C, a signal turned exception) may delay but not cut short.
-
-    The first interruption goes on once the action has ended; else its result or its own error does.
-    """
-    results: list[T] = []
-    errors: list[BaseException] = []
-    ended = threading.Event()
-
-    def body() -> None:
-        try:
-            results.append(action())
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            ended.set()
-
-    interruption: BaseException | None = None
-    threading.Thread(target=body, name="uninterrupted").start()
-    while not ended.is_set():
-        try:
-            ended.wait()
-        except BaseException as error:
-            interruption = interruption or error
-    if interruption is not None:
-        raise interruption
-    if errors:
-        raise errors[0]
-    return results[0]

@@ -33,11 +33,11 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _STEP = re.compile(r"^Step \d+/\d+ : (?P<what>.*)|^#\d+ \[(?P<stage>[^\]]*)\] (?P<command>.*)")
 _TRANSIENT = re.compile(
     r"temporary failure|connection (?:reset|timed out|broken)|read timed out|timeout awaiting|TLS handshake timeout"
-    r"|incomplete ?read|unexpected EOF|\b50[234]\b (?:Bad Gateway|Service|Gateway|Server Error)|too many requests"
+    r"|incomplete ?read|unexpected EOF|\b50[234]\s+(?:Bad Gateway|Service|Gateway|Server Error)|too many requests"
     r"|newconnectionerror|remote end closed",
     re.IGNORECASE,
 )
-_REMEDIES = (
+_LASTING = (  # no other try cures these, whatever else the text says
     ("CERTIFICATE_VERIFY_FAILED", "this network re-signs TLS: name its certificates with --ca-bundle FILE"),
     (
         "DO NOT MATCH THE HASHES",
@@ -45,6 +45,8 @@ _REMEDIES = (
     ),
     ("No matching distribution", "the package index lacks a pinned version: check the mirror in pip's settings"),
     ("No space left", "free space where the engine keeps its images: docker system df"),
+)
+_PASSING = (
     ("Name or service not known", "the build has no network: check the engine's DNS, or name a proxy with --proxy"),
     ("name resolution", "the build has no network: check the engine's DNS, or name a proxy with --proxy"),
     ("no such host", "the registry cannot be reached: scripts/engine makes a base image without one"),
@@ -162,9 +164,11 @@ def failure(entry: str, step: str | None, lines: Iterable[str]) -> ImageError:
     text = redact("\n".join(last).encode()).decode()
     where = f" at step '{step}'" if step else ""
     shown = "".join(f"\n  | {line}" for line in text.splitlines())
-    remedy = next((hint for sign, hint in _REMEDIES if sign.lower() in text.lower()), None)
-    kind = TransientImageError if _TRANSIENT.search(text) else ImageError
-    return kind(f"building image '{entry}' failed{where}{shown}", hint=remedy or "the whole output is in build.log")
+    lasting = next((hint for sign, hint in _LASTING if sign.lower() in text.lower()), None)
+    passing = next((hint for sign, hint in _PASSING if sign.lower() in text.lower()), None)
+    kind = TransientImageError if lasting is None and _TRANSIENT.search(text) else ImageError
+    hint = lasting or passing or "the whole output is in build.log"
+    return kind(f"building image '{entry}' failed{where}{shown}", hint=hint)
 
 
 def _options(request: BuildRequest) -> Iterator[str]:

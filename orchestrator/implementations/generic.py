@@ -22,15 +22,18 @@ DEFAULT_QUEUE_DEPTH = 4096
 _DEFAULT_TEST = {
     Scenario.OFFLINE: TestCount(queries=64),
     Scenario.SERVER: TestCount(queries=32, target_qps=4.0),
+    Scenario.INTERACTIVE: TestCount(queries=32, target_qps=4.0),
     Scenario.SINGLE_STREAM: TestCount(queries=64),
     Scenario.MULTI_STREAM: TestCount(queries=16),
 }
 # What an estimating run measures, and how much of it is asked of the system: a little more than it can do Offline
 # (too low a rate ends the run early and makes it INVALID), less than it can do where latency counts.
+_ESTIMATE_TIMES = 4  # as many queries as a test run has: the first ones are slow everywhere
 _ESTIMATE_WITH = {Scenario.SERVER: Scenario.SINGLE_STREAM, Scenario.INTERACTIVE: Scenario.SINGLE_STREAM}
 _FIT = {
     Scenario.OFFLINE: ("target_qps", 1.5),
     Scenario.SERVER: ("target_qps", 0.6),
+    Scenario.INTERACTIVE: ("target_qps", 0.6),
     Scenario.SINGLE_STREAM: ("target_latency_ms", 0.5),
     Scenario.MULTI_STREAM: ("target_latency_ms", 0.5),
 }
@@ -68,8 +71,9 @@ def executions(spec: RunSpec, on: Situation) -> tuple[Execution, ...]:
         return (result,)
     scenario = _ESTIMATE_WITH.get(spec.scenario, spec.scenario)
     estimating = replace(spec, scenario=scenario, execution_mode=ExecutionMode.TEST, mode=Mode.PERFORMANCE)
-    short = _test_settings(estimating, on, (_DEFAULT_TEST[scenario] if on.test is None else on.test).queries)
-    estimate = _execution(estimating, on, short, Role.ESTIMATE)
+    count = on.test or _DEFAULT_TEST[scenario]
+    short = _test_settings(estimating, on, count.queries * _ESTIMATE_TIMES)
+    estimate = _execution(estimating, on, replace(short, min_duration_ms=0), Role.ESTIMATE)
     return (estimate, result)
 
 
@@ -102,8 +106,8 @@ def _test_settings(spec: RunSpec, on: Situation, queries: int) -> LoadGenSetting
     return LoadGenSettings(
         loadgen_model=on.loadgen_model,
         min_duration_ms=wishes.min_duration_ms if valid else wishes.min_duration_ms or 0,
+        # No max_query_count: LoadGen logs an error when it ends a test; with no duration to fill, it ends at the minimum.
         min_query_count=None if valid else queries,
-        max_query_count=None if valid or spec.scenario is Scenario.OFFLINE else queries,
         target_qps=rate if spec.scenario in {Scenario.SERVER, Scenario.INTERACTIVE} else wishes.target_qps,
         target_latency_ms=_target_latency_ms(spec, on),
         performance_sample_count=on.performance_sample_count,
@@ -146,7 +150,7 @@ def _execution(spec: RunSpec, on: Situation, conf: LoadGenSettings, role: Role) 
         command=(*spec.run_prefix, "python", "-m", "orchestrator.sut", "harness.json"),
         mounts=mounts,
         environment=(("OMP_NUM_THREADS", str(threads)), ("PYTHONUNBUFFERED", "1")),
-        user=on.user,
+        user=None if spec.engine is EngineName.NATIVE else on.user,
         network=Network.NONE,
         limits=Limits(memory_bytes=spec.memory_bytes),
         add_capabilities=("SYS_PTRACE",) if spec.run_prefix else (),

@@ -223,15 +223,17 @@ def _batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
                 held, stumped = [_stump(b"".join(held))], True
             continue
         lines = b"".join(held).split(b"\n")
+        rest = lines.pop()
         if held_bytes > _MAX_LINE_BYTES:
             lines = [_stump(line) if len(line) > _MAX_LINE_BYTES else line for line in lines]
         if stumped:
-            lines[0], stumped = _stump(lines[0]), False
-        rest = lines.pop()
-        held, held_bytes = [rest], len(rest)
+            lines[0] = _stump(lines[0])
+        held_bytes = len(rest)
+        stumped = held_bytes > _MAX_LINE_BYTES
+        held = [_stump(rest) if stumped else rest]
         yield lines
     if last := b"".join(held):
-        yield [_stump(last) if stumped or len(last) > _MAX_LINE_BYTES else last]
+        yield [_stump(last) if stumped else last]
 
 
 def _stump(line: bytes) -> bytes:

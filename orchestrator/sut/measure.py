@@ -9,7 +9,7 @@ import mlperf_loadgen
 
 from orchestrator.sut.config import Harness, Mode, Scenario
 from orchestrator.sut.faults import SutError, bad_input, guarded
-from orchestrator.sut.lanes import Lane, loadgen_complete, traffic
+from orchestrator.sut.lanes import Lane, LoadGenCompletion, traffic
 from orchestrator.sut.model import ReadyModel
 from orchestrator.sut.responses import encoder
 from orchestrator.sut.store import Store
@@ -44,9 +44,8 @@ def measure(harness: Harness, model: ReadyModel) -> Measured:
     total = model.dataset.samples
     performance_samples = min(harness.performance_sample_count, total)
     store = Store(model.dataset)
-    complete = loadgen_complete(mlperf_loadgen)
     encode = encoder(model.dataset.response)
-    lanes = [Lane(runner, store, encode, complete) for runner in model.runners]
+    lanes = [Lane(runner, store, encode, LoadGenCompletion(mlperf_loadgen)) for runner in model.runners]
     queries = traffic(harness, lanes, model.batch)
     sut = mlperf_loadgen.ConstructFastSUT(guarded(queries.issue), _flush)
     qsl = mlperf_loadgen.ConstructQSL(total, performance_samples, guarded(store.load), guarded(store.unload))

@@ -52,7 +52,7 @@ class Store:
             buffer = buffers.get(name)
             if buffer is None or len(buffer) < count:
                 buffer = buffers[name] = np.empty((count, *array.shape[1:]), array.dtype)
-            feeds[name] = np.take(array, rows, axis=0, out=buffer[:count], mode="clip")  # other modes copy twice
+            feeds[name] = array.take(rows, 0, buffer[:count], "clip")  # other modes copy twice
         return feeds
 
 

@@ -363,7 +363,8 @@ def test_an_unknown_image_is_an_engine_error_with_a_remedy(carrier: Carrier) -> 
 
 def test_the_image_that_ran_is_read_back(carrier: Carrier) -> None:
     ended = carrier.run("pass ").exit
-    assert ended.image_id == (carrier.image if Capability.IMAGES in carrier.capabilities else None)
+    environment = f"env:{Path(carrier.image).name}"
+    assert ended.image_id == (carrier.image if Capability.IMAGES in carrier.capabilities else environment)
 
 
 # Nothing is left

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from docker import APIClient
 
-from orchestrator.domain.container import OWNER_LABEL, RUN_LABEL, Capability, ContainerSpec, Outcome, outcome
+from orchestrator.domain.container import OWNER_LABEL, RUN_LABEL, Capability, ContainerSpec, Mount, Outcome, outcome
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.errors import EngineError
 from orchestrator.host.docker_api import connect
@@ -55,6 +55,28 @@ def test_a_start_that_the_daemon_refuses_leaves_nothing(docker_carrier: Carrier)
     ):
         pytest.fail("it was started all the same")
     assert docker_carrier.traces(token) == []
+
+
+def test_a_start_that_fails_late_is_no_exit_status_and_leaves_nothing(docker_carrier: Carrier, tmp_path: Path) -> None:
+    token = new_token()
+    over_a_file = Mount(source=tmp_path, target=PurePosixPath("/etc/passwd"))
+    spec = docker_carrier.spec("pass ", token=token, mounts=(over_a_file,))
+    with (
+        pytest.raises(EngineError, match="start the container"),
+        docker_carrier.engine.start(spec, run_id=token, output=len),
+    ):
+        pytest.fail("it was started all the same")
+    assert docker_carrier.traces(token) == []
+
+
+def test_a_harness_may_be_silent_for_longer_than_the_client_is_patient(
+    docker_carrier: Carrier, docker_url: str
+) -> None:
+    engine = DockerEngine(docker_url)
+    engine.info()
+    engine._api.timeout = 2
+    ended = replace(docker_carrier, engine=engine).run("import time; time.sleep(2.5); print('still here')")
+    assert (ended.exit.code, ended.text) == (0, "still here\n")
 
 
 def test_clean_takes_networks_and_volumes_of_dead_owners_only(docker_carrier: Carrier, api: APIClient) -> None:

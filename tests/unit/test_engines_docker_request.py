@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import docker
@@ -30,7 +31,7 @@ FULL = ContainerSpec(
 
 def test_every_wish_is_on_the_command_line() -> None:
     words = shlex.split(command_line(FULL))
-    pairs = set(zip(words, words[1:], strict=False))
+    pairs = set(pairwise(words))
     assert {
         ("--network", "bridge"),
         ("--user", "1000:100"),

@@ -9,21 +9,32 @@ import time
 
 import pytest
 
-from orchestrator.engines.streaming import Pump, to_the_end
+from orchestrator.engines.interruption import to_the_end
+from orchestrator.engines.streaming import Pump
 
 
 def test_an_interruption_waits_for_the_action_and_then_goes_on() -> None:
-    done = threading.Event()
+    done: list[str] = []
 
     def action() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)
-        done.set()
+        time.sleep(0.01)
+        done.append("done")
 
+    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         to_the_end(action)
-    assert done.is_set()
+    assert done == ["done"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_there_is_nothing_to_defer() -> None:
+    results: list[int] = []
+    thread = threading.Thread(target=lambda: results.append(to_the_end(lambda: 42)))
+    thread.start()
+    thread.join()
+    assert results == [42]
 
 
 def test_the_action_s_own_result_and_error_come_through() -> None:
