@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import signal
@@ -27,6 +28,9 @@ _CLICK_USAGE_ERROR, _CLICK_ERROR = (
 )
 
 
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+
+
 def dispatch(arguments: Sequence[str]) -> int:
     """Run the command that the first argument names."""
     as_json = "--json" in arguments
@@ -39,6 +43,8 @@ def dispatch(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return int(ExitCode.FAILURE)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            return fail(_refused(error), as_json=as_json)
         return _bug(error, as_json=as_json)
 
 
@@ -82,6 +88,12 @@ def _usage_error(error: Any, name: str) -> UsageError:
 
 def _message(error: Any) -> str:
     return str(error.format_message())
+
+
+def _refused(error: OSError) -> MlperfDockerError:
+    return MlperfDockerError(
+        f"{error.filename or 'a file'}: {error.strerror}", hint="free space or get the right to write there"
+    )
 
 
 def _interrupted() -> MlperfDockerError:

@@ -17,6 +17,7 @@ from orchestrator.errors import UsageError
 E = TypeVar("E", bound=StrEnum)
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$", re.IGNORECASE)
 _NOT_USED_YET = ("registry", "mirrors", "site")  # nothing is ever silently ignored
+_LARGEST_WHOLE = 2**31 - 1
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -37,7 +38,10 @@ def size_bytes(text: str | None, option: str) -> int | None:
     match = _SIZE.match(text.strip())
     if match is None:
         raise UsageError(f"{option} {text}: not a size", hint="write a number with k, m, g or t, for example 8g")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
+    size = int(float(match[1]) * _UNITS[match[2].lower()])
+    if size < 1:
+        raise UsageError(f"{option} {text}: must be above 0")
+    return size
 
 
 def pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
@@ -65,6 +69,13 @@ def positive(value: float | None, option: str) -> float | None:
     """A number above 0."""
     if value is not None and not 0 < value < float("inf"):
         raise UsageError(f"{option} {value:g}: must be above 0")
+    return value
+
+
+def whole(value: int | None, option: str, *, at_least: int = 1) -> int | None:
+    """A whole number that the programs downstream can hold."""
+    if value is not None and not at_least <= value <= _LARGEST_WHOLE:
+        raise UsageError(f"{option} {value}: must be between {at_least} and {_LARGEST_WHOLE}")
     return value
 
 

@@ -72,7 +72,7 @@ def run(  # noqa: PLR0917
         "system": system,
         "submitter": submitter,
         "results_dir": str(results_dir) if results_dir else None,
-        "ca_bundle": str(ca_bundle) if ca_bundle else None,
+        "ca_bundle": str(ca_bundle) if options.readable(ca_bundle, "--ca-bundle") else None,
         "http_proxy": proxy,
         "https_proxy": proxy,
     }
@@ -94,20 +94,20 @@ def run(  # noqa: PLR0917
         loadgen=LoadGenWishes(
             target_qps=options.positive(target_qps, "--target-qps"),
             target_latency_ms=options.positive(target_latency, "--target-latency"),
-            min_duration_ms=min_duration,
-            test_query_count=_count(test_query_count, "--test-query-count"),
+            min_duration_ms=options.whole(min_duration, "--min-duration", at_least=0),
+            test_query_count=options.whole(test_query_count, "--test-query-count"),
             user_conf=_user_conf(user_conf),
         ),
         knobs=Knobs(
-            threads=_count(threads, "--threads"),
-            batch_size=_count(batch_size, "--batch-size"),
+            threads=options.whole(threads, "--threads"),
+            batch_size=options.whole(batch_size, "--batch-size"),
             extra=options.pairs(set_ or [], "--set"),
         ),
         image=ImageChoice(
-            reference=ImageRef.parse(image) if image else None,
+            reference=ImageRef.parse(image) if image is not None else None,
             pull=options.one_of(Pull, pull, "pull policy") or Pull.MISSING,
             rebuild=rebuild,
-            base=ImageRef.parse(base_image) if base_image else None,
+            base=ImageRef.parse(base_image) if base_image is not None else None,
         ),
         model_path=options.readable(model_path, "--model-path"),
         dataset_path=options.readable(dataset_path, "--dataset-path"),
@@ -121,12 +121,6 @@ def run(  # noqa: PLR0917
     from orchestrator.cli.run_output import carry_out
 
     return carry_out(request, settings, resume=resume, dry_run=dry_run, as_json=json_, quiet=quiet, verbose=verbose)
-
-
-def _count(value: int | None, option: str) -> int | None:
-    if value is not None and value < 1:
-        raise UsageError(f"{option} {value}: must be at least 1")
-    return value
 
 
 def _user_conf(path: Path | None) -> str | None:

@@ -13,7 +13,7 @@ from orchestrator.config.catalog import load_benchmark, load_implementation, loa
 from orchestrator.domain.benchmark import Benchmark, BenchmarkRules, Offer, Round
 from orchestrator.domain.image import ImageChoice
 from orchestrator.domain.spec import Knobs, LoadGenWishes, RunSpec
-from orchestrator.domain.suggest import unknown
+from orchestrator.domain.suggest import nearest, unknown
 from orchestrator.domain.terms import (
     Category,
     Device,
@@ -89,6 +89,7 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
         )
     offer = _offer(request, benchmark, round_)
     device = request.device or offer.devices[0]
+    _refuse_idle_options(request, device)
     scenarios = _scenarios(request, benchmark, rules)
     modes = _modes(request, benchmark)
     spec = RunSpec(
@@ -128,8 +129,24 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
     )
 
 
+def _refuse_idle_options(request: RunRequest, device: Device) -> None:
+    """What would be ignored is an error."""
+    if request.gpus and device is Device.CPU:
+        raise UsageError("--gpus chooses among GPUs, but this run uses the processors", hint="add --device")
+    if request.loadgen.test_query_count is not None and request.execution_mode is not ExecutionMode.TEST:
+        raise UsageError(
+            "--test-query-count is for test runs; a valid run takes its counts from the round",
+            hint="use --execution-mode test, or --min-duration for a shorter valid run",
+        )
+
+
 def _benchmark(request: RunRequest) -> Benchmark:
     if request.model is not None:
+        if request.model_name is not None:
+            raise UsageError(
+                f"--model-name '{request.model_name}' is for a model file of your own, and --model names another",
+                hint="leave one of them out",
+            )
         return load_benchmark(request.model)
     if request.model_path is None:
         raise UsageError(
@@ -206,7 +223,10 @@ def _narrow(
 ) -> list[Offer]:
     fitting = [offer for offer in offers if wanted in names(offer)]
     if not fitting:
-        raise unknown(f"{what} for '{benchmark.name}'", wanted, {name for offer in offers for name in names(offer)})
+        there = sorted({name for offer in offers for name in names(offer)})
+        guess = nearest(wanted, there)
+        meant = f"; did you mean '{guess}'?" if guess else ""
+        raise UsageError(f"'{benchmark.name}' has no {what} '{wanted}'{meant}", hint=f"it has: {', '.join(there)}")
     return fitting
 
 

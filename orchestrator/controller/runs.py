@@ -84,7 +84,9 @@ def run_set(
     """Carry out all plans in order; a failed run does not stop the others, an interruption does.
 
     With `resume`, finished runs of the newest interrupted set of the same request are kept, and said to be kept.
+    Nothing is written where no engine answers (EngineError) or the results cannot be (MlperfDockerError).
     """
+    tools.engine.info()
     request = fingerprint([plan.fingerprint for plan in plans])
     set_ = _begin(results, request, plans, resume=resume)
     done: list[Done] = []
@@ -137,8 +139,13 @@ def _begin(results: Path, request: str, plans: Sequence[RunPlan], *, resume: boo
             request=request,
             members=tuple(Member(fingerprint=plan.fingerprint) for plan in plans),
         )
-    (results / "sets").mkdir(parents=True, exist_ok=True)
-    write_atomic(_path(results, begun.id), pretty_json(begun))
+    try:
+        (results / "sets").mkdir(parents=True, exist_ok=True)
+        write_atomic(_path(results, begun.id), pretty_json(begun))
+    except OSError as error:
+        raise MlperfDockerError(
+            f"cannot write into {results}: {error.strerror}", hint="choose another place with --results-dir"
+        ) from error
     return begun
 
 

@@ -10,6 +10,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
@@ -91,7 +92,9 @@ class ClassicBuilder:
 
     def build(self, request: BuildRequest, *, log: Output) -> str:
         """Build and tag; the new image's id."""
-        with engine_errors("build an image"):
+        from docker.errors import APIError
+
+        with engine_errors("build an image"), _refusals(request.rendered.entry, APIError):
             events = self.client.api.build(
                 fileobj=io.BytesIO(request.tarball()),
                 custom_context=True,
@@ -169,6 +172,18 @@ def failure(entry: str, step: str | None, lines: Iterable[str]) -> ImageError:
     kind = TransientImageError if lasting is None and _TRANSIENT.search(text) else ImageError
     hint = lasting or passing or "the whole output is in build.log"
     return kind(f"building image '{entry}' failed{where}{shown}", hint=hint)
+
+
+@contextmanager
+def _refusals(entry: str, refusal: type[Exception]) -> Iterator[None]:
+    """A Dockerfile that cannot be parsed is refused before any step runs, by a status instead of an event."""
+    try:
+        yield
+    except refusal as error:
+        raise ImageError(
+            f"the engine refused to build image '{entry}': {getattr(error, 'explanation', None) or error}",
+            hint="correct its template; `mlperf-docker images render` shows the Dockerfile",
+        ) from error
 
 
 def _options(request: BuildRequest) -> Iterator[str]:

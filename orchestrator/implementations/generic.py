@@ -106,7 +106,7 @@ def _test_settings(spec: RunSpec, on: Situation, queries: int) -> LoadGenSetting
     return LoadGenSettings(
         loadgen_model=on.loadgen_model,
         min_duration_ms=wishes.min_duration_ms if valid else wishes.min_duration_ms or 0,
-        # No max_query_count: LoadGen logs an error when it ends a test; with no duration to fill, it ends at the minimum.
+        # No max_query_count: LoadGen logs an error when that ends a test; with no duration to fill the minimum does it.
         min_query_count=None if valid else queries,
         target_qps=rate if spec.scenario in {Scenario.SERVER, Scenario.INTERACTIVE} else wishes.target_qps,
         target_latency_ms=_target_latency_ms(spec, on),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import threading
 import time
@@ -32,9 +33,10 @@ def client(docker_url: str) -> Iterator[docker.DockerClient]:
     """The real engine; what these tests made is removed in the end."""
     found = connect(docker_url)
     yield found
-    for image in found.images.list(f"mlperf-docker/{ENTRY}"):
-        for tag in image.tags:
-            found.images.remove(tag, noprune=False)
+    tags = [tag for image in found.images.list(f"mlperf-docker/{ENTRY}") for tag in image.tags]
+    for tag in tags:
+        if tag.startswith(f"mlperf-docker/{ENTRY}:"):
+            found.images.remove(tag)
     found.close()
 
 
@@ -145,18 +147,20 @@ def test_nothing_of_the_site_stays_in_the_image(
     history = str(client.api.history(ready.handle)) + str(client.images.get(ready.handle).attrs)
     assert SECRET not in history
     assert "proxy" not in history.lower()
-    assert files_with(client, ready, SECRET) == []
+    assert ready.base_id is not None
+    below = len(client.images.get(ready.base_id).attrs["RootFS"]["Layers"])
+    assert files_with(client, ready, SECRET, below) == []
 
 
-def files_with(client: docker.DockerClient, ready: ReadyImage, word: str) -> list[str]:
-    """Paths of all layers whose name or bytes hold a word, or that lie where the site's files lay."""
+def files_with(client: docker.DockerClient, ready: ReadyImage, word: str, below: int) -> list[str]:
+    """Paths in the layers over the base whose name or bytes hold a word, or that lie where the site's files lay."""
     raw = io.BytesIO(b"".join(client.images.get(ready.handle).save()))
     found, seen = [], 0
     with tarfile.open(fileobj=raw) as outer:
-        for member in outer.getmembers():
-            if not member.name.endswith("layer.tar") or not member.isfile():
-                continue
-            stream = outer.extractfile(member)
+        manifest = outer.extractfile("manifest.json")
+        assert manifest is not None
+        for name in json.load(manifest)[0]["Layers"][below:]:
+            stream = outer.extractfile(name)
             assert stream is not None
             with tarfile.open(fileobj=stream) as layer:
                 for item in layer:
@@ -165,7 +169,7 @@ def files_with(client: docker.DockerClient, ready: ReadyImage, word: str) -> lis
                     content = body.read() if body else b""
                     if word.encode() in item.name.encode() + content or item.name.split("/")[0] in {"site", "build"}:
                         found.append(item.name)
-    assert seen > 1000
+    assert seen > 20
     return found
 
 
@@ -217,6 +221,7 @@ def test_a_base_that_nobody_has_points_to_the_script_that_makes_one(workshop: Wo
 
 
 def test_a_base_of_the_users_is_used_and_makes_another_image(client: docker.DockerClient, workshop: Workshop) -> None:
+    workshop.shipped_file("generic/Dockerfile.j2").write_text("ARG BASE\nFROM ${BASE}\nWORKDIR /tmp\n")
     ordinary = workshop.ensure()
     assert ordinary.base_id is not None
     client.images.get(ordinary.base_id).tag(f"mlperf-docker/{ENTRY}", "base")
