@@ -197,15 +197,19 @@ def _options(request: BuildRequest) -> Iterator[str]:
 
 
 def _follow(events: Iterator[Mapping[str, object]], request: BuildRequest, log: Output) -> None:
+    """Read to the end also after an error, so that the engine's connection is given back."""
     tail = Tail(log)
+    failed = False
     for event in events:
         if "stream" in event:
             tail.take(str(event["stream"]).encode())
         elif "error" in event:
             tail.take(f"{event['error']}\n".encode())
-            raise failure(request.rendered.entry, tail.step, tail.lines)
+            failed = True
         elif "status" in event and "progressDetail" not in event:
             tail.take(f"{event.get('id', '')} {event['status']}\n".lstrip().encode())
+    if failed:
+        raise failure(request.rendered.entry, tail.step, tail.lines)
 
 
 class Tail:

@@ -7,7 +7,8 @@ that looking for the tag is looking for the content.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,23 +90,24 @@ class DockerImages:
 
     def present(self, wanted: PlannedImage) -> ReadyImage | None:
         """The image if the engine holds exactly this one; builds and pulls nothing."""
-        if wanted.choice.reference is not None:
-            image = self._held(str(wanted.choice.reference))
-            ready = _chosen(wanted, wanted.choice.reference, image, "present") if image else None
+        with self._connected():
+            reference = wanted.choice.reference
+            if reference is not None:
+                image = self._held(str(reference))
+                ready = _chosen(wanted, reference, image, "present") if image else None
+            else:
+                base = self._local_base(wanted)
+                ready = self._tagged(wanted, base) if base else None
             return self._debugged(wanted, ready) if ready and wanted.debug else ready
-        base = self._local_base(wanted)
-        if base is None:
-            return None
-        ready = self._tagged(wanted, base)
-        return self._debugged(wanted, ready) if ready and wanted.debug else ready
 
     def ensure(self, wanted: PlannedImage, *, log: Output, say: Say) -> ReadyImage:
         """Have the image: the one the user chose, else the one that is here, else a prebuilt one, else a new build."""
-        if wanted.choice.reference is not None:
-            ready = self._choose(wanted, wanted.choice.reference, log=log, say=say)
-        else:
-            ready = self._ensure_entry(wanted, log=log, say=say)
-        return self._ensure_debug(wanted, ready, log=log, say=say) if wanted.debug else ready
+        with self._connected():
+            if wanted.choice.reference is not None:
+                ready = self._choose(wanted, wanted.choice.reference, log=log, say=say)
+            else:
+                ready = self._ensure_entry(wanted, log=log, say=say)
+            return self._ensure_debug(wanted, ready, log=log, say=say) if wanted.debug else ready
 
     def _choose(self, wanted: PlannedImage, reference: ImageRef, *, log: Output, say: Say) -> ReadyImage:
         image, origin = self._held(str(reference)), "present"
@@ -289,10 +291,19 @@ class DockerImages:
 
     # -- the engine
 
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """One connection for one call from outside; none is left open after it."""
+        self._connection = connect(self._url)
+        try:
+            yield
+        finally:
+            self._connection.close()
+            self._connection = None
+
     @property
     def _client(self) -> docker.DockerClient:
-        if self._connection is None:
-            self._connection = connect(self._url)
+        assert self._connection is not None  # noqa: S101 - every public method connects first
         return self._connection
 
     def _held(self, name: str) -> Held | None:

@@ -13,6 +13,7 @@ from orchestrator.domain.plan import Execution, LoadGenSettings, Role
 from orchestrator.domain.spec import RunSpec
 from orchestrator.domain.terms import EngineName, ExecutionMode, Mode, Scenario
 from orchestrator.errors import UsageError
+from orchestrator.loadgen.user_conf import parse_user_conf
 
 RESULT_FOLDER = PurePosixPath("loadgen")
 ESTIMATE_FOLDER = PurePosixPath("estimate")
@@ -85,7 +86,7 @@ def settings(spec: RunSpec, on: Situation) -> LoadGenSettings:
         return _test_settings(spec, on, wishes.test_query_count or count.queries)
     fit, factor = _FIT[spec.scenario]
     named = {"target_qps": wishes.target_qps, "target_latency_ms": wishes.target_latency_ms}[fit]
-    in_file = wishes.user_conf is not None and fit.removesuffix("_ms") in wishes.user_conf
+    in_file = fit.removesuffix("_ms") in _named_in_file(spec, on)
     return LoadGenSettings(
         loadgen_model=on.loadgen_model,
         min_duration_ms=wishes.min_duration_ms,
@@ -96,6 +97,14 @@ def settings(spec: RunSpec, on: Situation) -> LoadGenSettings:
         fit_factor=factor,
         user_conf=wishes.user_conf,
     )
+
+
+def _named_in_file(spec: RunSpec, on: Situation) -> frozenset[str]:
+    """Keys that the user's own user.conf sets for this model and scenario."""
+    if spec.loadgen.user_conf is None:
+        return frozenset()
+    found = parse_user_conf(spec.loadgen.user_conf, "--user-conf")
+    return frozenset(found.effective(on.loadgen_model, spec.scenario))
 
 
 def _test_settings(spec: RunSpec, on: Situation, queries: int) -> LoadGenSettings:
