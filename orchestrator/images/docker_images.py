@@ -6,10 +6,9 @@ that looking for the tag is looking for the content.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +18,12 @@ from orchestrator.domain.site import Site
 from orchestrator.domain.suggest import unknown
 from orchestrator.domain.terms import Pull
 from orchestrator.errors import ImageError
-from orchestrator.host.docker_api import connect, engine_errors
+from orchestrator.host.docker_api import connect
 from orchestrator.host.files import lock
 from orchestrator.host.retry import transient
 from orchestrator.images.build import BuildRequest, choose_builder
 from orchestrator.images.context import SourceTree
+from orchestrator.images.held import RECIPE_LABEL, Base, Held, chosen, found_base, identity_of, labels_of, look
 from orchestrator.images.pull import pull
 from orchestrator.images.render import Rendered, render, render_debug
 
@@ -31,28 +31,6 @@ if TYPE_CHECKING:
     import docker
 
 _REPOSITORY = "mlperf-docker"
-_RECIPE_LABEL = "mlperf-docker.recipe"
-_ORIGIN_LABEL = "mlperf-docker.base.origin"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """What the engine says about an image that it holds."""
-
-    id: str
-    platform: str
-    size_bytes: int
-    digests: tuple[str, ...]
-    labels: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
-    """A resolved base: the reference by which builders find it, the image itself, and where it came from."""
-
-    reference: str
-    image: Held
-    origin: str
 
 
 class DockerImages:
@@ -94,7 +72,7 @@ class DockerImages:
             reference = wanted.choice.reference
             if reference is not None:
                 image = self._held(str(reference))
-                ready = _chosen(wanted, reference, image, "present") if image else None
+                ready = chosen(wanted, reference, image, "present") if image else None
             else:
                 base = self._local_base(wanted)
                 ready = self._tagged(wanted, base) if base else None
@@ -124,7 +102,7 @@ class DockerImages:
             raise ImageError(
                 f"{reference} was pulled, but the engine does not have it", hint="look at the engine's log"
             )
-        return _chosen(wanted, reference, image, origin)
+        return chosen(wanted, reference, image, origin)
 
     def _ensure_entry(self, wanted: PlannedImage, *, log: Output, say: Say) -> ReadyImage:
         rendered = self.rendered(wanted.entry, round_name=wanted.round, platform=wanted.platform)
@@ -146,14 +124,14 @@ class DockerImages:
         return self._build(wanted, rendered, base, log=log, say=say)
 
     def _build(self, wanted: PlannedImage, rendered: Rendered, base: Base, *, log: Output, say: Say) -> ReadyImage:
-        identity, tag = _identity(rendered.recipe, base.image.id), _tag(wanted, rendered, base)
+        identity, tag = identity_of(rendered.recipe, base.image.id), _tag(wanted, rendered, base)
         entry = self._entries[wanted.entry]
         builder = choose_builder(self._client, self._url, needs_buildkit=entry.needs_buildkit, entry=entry.name)
         request = BuildRequest(
             rendered=rendered,
             base=base.reference,
             tag=tag,
-            labels=_labels(rendered, identity, base),
+            labels=labels_of(rendered, identity, base),
             site=self._site,
             fresh=wanted.choice.rebuild,
         )
@@ -173,13 +151,13 @@ class DockerImages:
         rendered = self.rendered(wanted.entry, round_name=wanted.round, platform=wanted.platform)
         tag = _tag(wanted, rendered, base)
         image = self._held(tag)
-        if image is None or image.labels.get(_RECIPE_LABEL) != rendered.recipe:
+        if image is None or image.labels.get(RECIPE_LABEL) != rendered.recipe:
             return None
         return ReadyImage(
             handle=image.id,
             image_id=image.id,
             reference=tag,
-            identity=_identity(rendered.recipe, base.image.id),
+            identity=identity_of(rendered.recipe, base.image.id),
             platform=image.platform,
             origin="present",
             base_id=base.image.id,
@@ -201,10 +179,10 @@ class DockerImages:
             say(f"{error.cause}; building it instead")
             return None
         image = self._held(str(reference))
-        if image is None or image.labels.get(_RECIPE_LABEL) != wanted.recipe:
+        if image is None or image.labels.get(RECIPE_LABEL) != wanted.recipe:
             say(f"{reference} was made from another recipe; building this one instead")
             return None
-        return _chosen(wanted, reference, image, "pulled")
+        return chosen(wanted, reference, image, "pulled")
 
     # -- bases
 
@@ -233,15 +211,7 @@ class DockerImages:
 
     def _base(self, name: str, platform: str) -> Base | None:
         image = self._held(name)
-        if image is None:
-            return None
-        if image.platform != platform:
-            raise ImageError(
-                f"the base image {name} is for {image.platform}, and this run needs {platform}",
-                hint="remove it from the engine, or name another with --base-image",
-            )
-        made = image.labels.get(_ORIGIN_LABEL)
-        return Base(reference=name, image=image, origin=f"{name} ({made})" if made else name)
+        return found_base(name, image, platform) if image else None
 
     def _entry(self, wanted: PlannedImage) -> ImageEntry:
         if wanted.entry not in self._entries:
@@ -252,7 +222,7 @@ class DockerImages:
 
     def _debugged(self, wanted: PlannedImage, inner: ReadyImage) -> ReadyImage | None:
         rendered = render_debug(wanted.entry, wanted.platform, tree=self._tree)
-        identity = _identity(rendered.recipe, inner.image_id)
+        identity = identity_of(rendered.recipe, inner.image_id)
         tag = f"{_REPOSITORY}/{wanted.entry}:debug-{identity[:12]}"
         image = self._held(tag)
         if image is None:
@@ -272,7 +242,7 @@ class DockerImages:
         if ready is not None:
             return ready
         rendered = render_debug(wanted.entry, wanted.platform, tree=self._tree)
-        identity = _identity(rendered.recipe, inner.image_id)
+        identity = identity_of(rendered.recipe, inner.image_id)
         request = BuildRequest(
             rendered=rendered,
             base=inner.reference,
@@ -307,68 +277,12 @@ class DockerImages:
         return self._connection
 
     def _held(self, name: str) -> Held | None:
-        from docker.errors import ImageNotFound
-
-        with engine_errors(f"look for the image {name}"):
-            try:
-                found = self._client.images.get(name).attrs
-            except ImageNotFound:
-                return None
-        return Held(
-            id=str(found["Id"]),
-            platform=f"{found['Os']}/{found['Architecture']}",
-            size_bytes=int(found["Size"]),
-            digests=tuple(found.get("RepoDigests") or ()),
-            labels=dict((found.get("Config") or {}).get("Labels") or {}),
-        )
-
-
-def _chosen(wanted: PlannedImage, reference: ImageRef, image: Held, origin: str) -> ReadyImage:
-    if image.platform != wanted.platform:
-        raise ImageError(
-            f"{reference} is an image for {image.platform}, and this run needs {wanted.platform}",
-            hint="name an image for this platform, or leave --image out to have it built here",
-        )
-    own = next((digest for digest in image.digests if digest.partition("@")[0] == reference.name), None)
-    made_of = image.labels.get(_RECIPE_LABEL)
-    warnings = (
-        ()
-        if made_of == wanted.recipe
-        else (f"{reference} was not made from this version's recipe ({(made_of or 'none')[:12]})",)
-    )
-    return ReadyImage(
-        handle=image.id,
-        image_id=image.id,
-        reference=str(reference),
-        identity=image.labels.get("mlperf-docker.identity", image.id.removeprefix("sha256:")),
-        platform=image.platform,
-        origin=origin,
-        base_id=image.labels.get("mlperf-docker.base-id"),
-        base_origin=image.labels.get("mlperf-docker.base-origin"),
-        manifest_digest=own.partition("@")[2] if own else None,
-        size_bytes=image.size_bytes,
-        warnings=warnings,
-    )
-
-
-def _identity(recipe: str, base_id: str) -> str:
-    return hashlib.sha256(f"{recipe}\n{base_id}\n".encode()).hexdigest()
+        return look(self._client, name)
 
 
 def _tag(wanted: PlannedImage, rendered: Rendered, base: Base) -> str:
-    identity = _identity(rendered.recipe, base.image.id)
+    identity = identity_of(rendered.recipe, base.image.id)
     return f"{_REPOSITORY}/{wanted.entry}:{rendered.round or 'any'}-{identity[:12]}"
-
-
-def _labels(rendered: Rendered, identity: str, base: Base) -> dict[str, str]:
-    return {
-        "mlperf-docker.entry": rendered.entry,
-        "mlperf-docker.round": rendered.round or "any",
-        _RECIPE_LABEL: rendered.recipe,
-        "mlperf-docker.identity": identity,
-        "mlperf-docker.base-id": base.image.id,
-        "mlperf-docker.base-origin": base.origin,
-    }
 
 
 def _pinned(entry: ImageEntry) -> str:

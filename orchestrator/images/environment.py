@@ -30,6 +30,7 @@ _MARKER = "environment.json"
 _REQUIREMENTS = "build/requirements.txt"
 _SEEDS = ("build/check_seeds.py", "build/seeds.json")
 _CODE = "code/"
+_CERTIFICATES = "site/ca.pem"  # indexes and their credentials are pip's own business on its host
 
 
 class NativeEnvironments:
@@ -77,7 +78,8 @@ class NativeEnvironments:
         try:
             files = self._files(wanted.entry, wanted.round, wanted.platform)
             staging = folder / "staging"
-            _write(staging, (*files, *site_files(self._site)))
+            certificates = (file for file in site_files(self._site) if file.path == _CERTIFICATES)
+            _write(staging, (*files, *certificates))
             python = _create(folder)
             self._install(wanted.entry, python, staging, log=log, say=say)
             if (staging / _SEEDS[1]).is_file():
@@ -100,7 +102,17 @@ class NativeEnvironments:
             *("--no-input", "--progress-bar", "off", "--require-hashes", "--no-deps", "--only-binary", ":all:"),
             *("--requirement", str(staging / _REQUIREMENTS)),
         )
-        transient(lambda: _call(entry, argv, self._network(staging), log), say=say, attempts=3)
+        network = self._network(staging)
+        try:
+            transient(lambda: _call(entry, argv, network, log), say=say, attempts=3)
+        except ImageError as error:
+            if "No matching distribution" not in error.cause and "DO NOT MATCH" not in error.cause:
+                raise
+            raise ImageError(
+                error.cause,
+                hint=f"the pinned wheels are for CPython 3.11 to 3.13, and this is {_python()}: use one of those, "
+                "check the mirror in pip's settings, or use --engine docker",
+            ) from error
 
     def _network(self, staging: Path) -> dict[str, str]:
         """What pip of this host does not know by itself: settings that were given to us, not found on the host."""
@@ -110,7 +122,7 @@ class NativeEnvironments:
             "no_proxy": self._site.no_proxy,
         }
         found = {name: value for name, value in proxies.items() if value}
-        certificates = staging / "site" / "ca.pem"
+        certificates = staging / _CERTIFICATES
         if certificates.is_file():
             public = next((path for path in _PUBLIC_BUNDLES if path.is_file()), None)
             if public is not None:

@@ -45,9 +45,7 @@ class Called:
 
 def call(cwd: Path, *arguments: str, timeout_s: float = 600.0, **variables: str) -> Called:
     """Run `mlperf-docker ARGUMENTS` to its end; it must never show a traceback."""
-    done = process.run(
-        [*PROGRAM, *arguments], cwd=cwd, environment={**environment(), **variables}, timeout_s=timeout_s
-    )
+    done = process.run([*PROGRAM, *arguments], cwd=cwd, environment={**environment(), **variables}, timeout_s=timeout_s)
     assert "Traceback" not in done.stdout + done.stderr
     return Called(done.code, done.stdout, done.stderr)
 
@@ -97,6 +95,13 @@ def run_dirs(cwd: Path) -> list[Path]:
 def record(run_dir: Path) -> Any:
     """run.json."""
     return json.loads((run_dir / "run.json").read_text())
+
+
+def logged(run_dir: Path, key: str) -> float:
+    """A figure of LoadGen's detail log, read without any code of ours."""
+    lines = (run_dir / "loadgen" / "mlperf_log_detail.txt").read_text().splitlines()
+    entries = [json.loads(line.removeprefix(":::MLLOG ")) for line in lines]
+    return float(next(entry["value"] for entry in entries if entry["key"] == key))
 
 
 def containers(run_id: str) -> list[str]:

@@ -284,6 +284,7 @@ def test_without_a_command_line_that_has_buildkit_the_remedy_is_named(
     fake.write_text("#!/bin/sh\necho 'the buildx component is missing' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent))
+    workshop.write_code(f"print({time.time()})\n")
     with pytest.raises(ImageError, match="needs BuildKit") as caught:
         workshop.ensure(entry=replace(workshop.entry, needs_buildkit=True))
     assert caught.value.hint is not None
