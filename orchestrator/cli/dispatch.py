@@ -55,8 +55,13 @@ def _call(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     app = importlib.import_module(COMMANDS[name].module).app
     command = typer.main.get_command(app)
+    known: dict[str, object] = getattr(command, "commands", {})
+    if known and rest and not rest[0].startswith("-") and rest[0] not in known:
+        raise unknown(f"{name} command", rest[0], known)
     try:
-        code = command.main(args=rest, prog_name=f"mlperf-docker {name}", standalone_mode=False)
+        # Not command.main(): Typer's turns an interruption into a silent exit, and we owe the user a last word.
+        with command.make_context(f"mlperf-docker {name}", rest) as context:
+            code = command.invoke(context)
     except _CLICK_USAGE_ERROR as error:
         raise _usage_error(error, name) from None
     except typer.Exit as ending:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -49,6 +50,8 @@ def root_help() -> str:
 
 def entry() -> None:
     """Console script."""
+    # Loading the modules makes many objects and no garbage: collecting among them costs 6 % of a short command.
+    gc.set_threshold(50_000, 50, 50)
     sys.exit(main())
 
 

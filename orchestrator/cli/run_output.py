@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from orchestrator.config.settings import Settings
 from orchestrator.controller.request import RunRequest
 from orchestrator.controller.session import Session, open_session
 from orchestrator.domain.plan import RunPlan
+from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.controller.runs import Done
@@ -29,6 +31,8 @@ def carry_out(
     verbose: bool,
 ) -> int:
     """Plan, then show, debug or measure; returns the exit code."""
+    if request.debug and not dry_run and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("--debug opens a shell, which needs a terminal", hint="call it from one, or leave --debug out")
     session = open_session(request, settings)
     if dry_run:
         show_plans(session, as_json=as_json)

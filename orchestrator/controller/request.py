@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -199,35 +199,43 @@ def _loadgen_name(title: str) -> str:
 
 
 def _offer(request: RunRequest, benchmark: Benchmark, round_: Round) -> Offer:
-    offers = [offer for offer in benchmark.offers if not offer.rounds or round_.name in offer.rounds]
     if request.implementation is not None:
         load_implementation(request.implementation)
-        offers = _narrow(
-            offers, "implementation", request.implementation, benchmark, lambda offer: (offer.implementation,)
-        )
-    if request.backend is not None:
-        offers = _narrow(offers, "backend", request.backend, benchmark, lambda offer: (offer.backend,))
-    if request.device is not None:
-        offers = _narrow(
-            offers,
-            "device",
-            request.device.value,
-            benchmark,
-            lambda offer: tuple(device.value for device in offer.devices),
-        )
+    wanted = {
+        "implementation": request.implementation,
+        "backend": request.backend,
+        "device": request.device.value if request.device else None,
+    }
+    offers = [offer for offer in benchmark.offers if not offer.rounds or round_.name in offer.rounds]
+    for what, name in wanted.items():
+        if name is not None:
+            fitting = [offer for offer in offers if name in _names(offer, what)]
+            if not fitting:
+                raise _not_offered(what, name, benchmark, offers, round_)
+            offers = fitting
+    if not offers:
+        raise UsageError(f"nothing runs '{benchmark.name}' in round {round_.name}", hint="choose another with --round")
     return next((offer for offer in offers if offer.default), offers[0])
 
 
-def _narrow(
-    offers: list[Offer], what: str, wanted: str, benchmark: Benchmark, names: Callable[[Offer], tuple[str, ...]]
-) -> list[Offer]:
-    fitting = [offer for offer in offers if wanted in names(offer)]
-    if not fitting:
-        there = sorted({name for offer in offers for name in names(offer)})
-        guess = nearest(wanted, there)
-        meant = f"; did you mean '{guess}'?" if guess else ""
-        raise UsageError(f"'{benchmark.name}' has no {what} '{wanted}'{meant}", hint=f"it has: {', '.join(there)}")
-    return fitting
+def _names(offer: Offer, what: str) -> tuple[str, ...]:
+    one = {"implementation": offer.implementation, "backend": offer.backend}
+    return (one[what],) if what in one else tuple(device.value for device in offer.devices)
+
+
+def _not_offered(what: str, name: str, benchmark: Benchmark, offers: list[Offer], round_: Round) -> UsageError:
+    there = sorted({each for offer in offers for each in _names(offer, what)})
+    guess = nearest(name, there)
+    elsewhere = sorted({each for offer in benchmark.offers if name in _names(offer, what) for each in offer.rounds})
+    if elsewhere and round_.name not in elsewhere:
+        return UsageError(
+            f"'{benchmark.name}' has no {what} '{name}' in round {round_.name}",
+            hint=f"it has it in {', '.join(elsewhere)} (--round); in {round_.name}: {', '.join(there) or 'none'}",
+        )
+    return UsageError(
+        f"'{benchmark.name}' has no {what} '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
+        hint=f"it has: {', '.join(there) or 'none'}",
+    )
 
 
 def _scenarios(request: RunRequest, benchmark: Benchmark, rules: BenchmarkRules) -> tuple[Scenario, ...]:

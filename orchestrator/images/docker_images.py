@@ -21,10 +21,8 @@ from orchestrator.errors import ImageError
 from orchestrator.host.docker_api import connect
 from orchestrator.host.files import lock
 from orchestrator.host.retry import transient
-from orchestrator.images.build import BuildRequest, choose_builder
 from orchestrator.images.context import SourceTree
 from orchestrator.images.held import RECIPE_LABEL, Base, Held, chosen, found_base, identity_of, labels_of, look
-from orchestrator.images.pull import pull
 from orchestrator.images.render import Rendered, render, render_debug
 
 if TYPE_CHECKING:
@@ -88,6 +86,8 @@ class DockerImages:
             return self._ensure_debug(wanted, ready, log=log, say=say) if wanted.debug else ready
 
     def _choose(self, wanted: PlannedImage, reference: ImageRef, *, log: Output, say: Say) -> ReadyImage:
+        from orchestrator.images.pull import pull
+
         image, origin = self._held(str(reference)), "present"
         policy = wanted.choice.pull
         if policy is Pull.NEVER and image is None:
@@ -124,6 +124,8 @@ class DockerImages:
         return self._build(wanted, rendered, base, log=log, say=say)
 
     def _build(self, wanted: PlannedImage, rendered: Rendered, base: Base, *, log: Output, say: Say) -> ReadyImage:
+        from orchestrator.images.build import BuildRequest, choose_builder
+
         identity, tag = identity_of(rendered.recipe, base.image.id), _tag(wanted, rendered, base)
         entry = self._entries[wanted.entry]
         builder = choose_builder(self._client, self._url, needs_buildkit=entry.needs_buildkit, entry=entry.name)
@@ -168,6 +170,8 @@ class DockerImages:
 
     def _prebuilt(self, wanted: PlannedImage, *, log: Output, say: Say) -> ReadyImage | None:
         """The published image of this very recipe, or None with a line that says why it is built instead."""
+        from orchestrator.images.pull import pull
+
         published = self._entries[wanted.entry].prebuilt
         choice = wanted.choice
         if published is None or choice.pull is Pull.NEVER or choice.rebuild or choice.base is not None:
@@ -195,6 +199,8 @@ class DockerImages:
         return next((base for name in candidates if (base := self._base(name, wanted.platform))), None)
 
     def _pulled_base(self, wanted: PlannedImage, *, log: Output, say: Say) -> Base:
+        from orchestrator.images.pull import pull
+
         entry = self._entry(wanted)
         name = str(wanted.choice.base) if wanted.choice.base is not None else _pinned(entry)
         remedy = "run scripts/engine: it makes a base image, also without a registry; or name one with --base-image"
@@ -238,6 +244,8 @@ class DockerImages:
         )
 
     def _ensure_debug(self, wanted: PlannedImage, inner: ReadyImage, *, log: Output, say: Say) -> ReadyImage:
+        from orchestrator.images.build import BuildRequest, choose_builder
+
         ready = self._debugged(wanted, inner)
         if ready is not None:
             return ready

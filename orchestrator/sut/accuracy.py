@@ -63,7 +63,7 @@ def logged_answers(text: bytes) -> dict[int, bytes]:
     try:
         for entry in json.loads(text):
             answers.setdefault(int(entry["qsl_idx"]), bytes.fromhex(entry["data"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise SutError(f"{ACCURACY_LOG} is malformed: {error}") from error
     return dict(sorted(answers.items()))
 

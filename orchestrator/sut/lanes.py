@@ -74,8 +74,7 @@ class Lane:
         """Run these samples as one batch and complete their queries."""
         store = self._store
         rows = store.rows(indices)
-        feeds = store.views(rows[0], rows[0] + 1) if len(rows) == 1 else store.take(rows, self._buffers)
-        answers = self._encode(self._runner(feeds), store.mask(rows))
+        answers = self._encode(self._runner(store.batch(rows, self._buffers)), store.mask(rows))
         if len(answers) != len(rows):
             raise SutError(f"the model gave {len(answers)} answers for a batch of {len(rows)}")
         self._complete(ids, answers.__array_interface__["data"][0], answers.nbytes // len(rows))
@@ -112,7 +111,8 @@ class Inline:
 class Offline:
     """One query with everything in it: each thread claims the next batch until none is left."""
 
-    def __init__(self, lanes: Sequence[Lane], batch: int) -> None:
+    def __init__(self, lanes: Sequence[Lane], batch: int, store: Store) -> None:
+        self._store = store
         self._lanes = lanes
         self._batch = batch
         self._claims: SimpleQueue[_Claims | None] = SimpleQueue()
@@ -122,6 +122,9 @@ class Offline:
     def issue(self, ids: Sequence[int], indices: Sequence[int]) -> None:
         """LoadGen's callback; returns at once."""
         self.issued += len(ids)
+        order = self._store.order(indices)
+        if order is not None:
+            ids, indices = [ids[place] for place in order], [indices[place] for place in order]
         starts = iter(range(0, len(ids), self._batch))  # a range's iterator hands out each start once to any thread
         for _ in self._lanes:
             self._claims.put((ids, indices, starts))
@@ -208,10 +211,10 @@ def _join(threads: list[threading.Thread], put: Callable[[None], None]) -> None:
         thread.join()
 
 
-def traffic(harness: Harness, lanes: Sequence[Lane], batch: int) -> Traffic:
+def traffic(harness: Harness, lanes: Sequence[Lane], batch: int, store: Store) -> Traffic:
     """The scenario's way of answering queries."""
     if harness.scenario.inline:
         return Inline(lanes[0], batch)
     if harness.scenario is Scenario.OFFLINE:
-        return Offline(lanes, batch)
+        return Offline(lanes, batch, store)
     return Server(lanes, batch, harness.queue_depth)

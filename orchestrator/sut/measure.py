@@ -46,7 +46,7 @@ def measure(harness: Harness, model: ReadyModel) -> Measured:
     store = Store(model.dataset)
     encode = encoder(model.dataset.response)
     lanes = [Lane(runner, store, encode, LoadGenCompletion(mlperf_loadgen)) for runner in model.runners]
-    queries = traffic(harness, lanes, model.batch)
+    queries = traffic(harness, lanes, model.batch, store)
     sut = mlperf_loadgen.ConstructFastSUT(guarded(queries.issue), _flush)
     qsl = mlperf_loadgen.ConstructQSL(total, performance_samples, guarded(store.load), guarded(store.unload))
     audit = harness.output / AUDIT_CONFIG

@@ -9,6 +9,8 @@ import numpy as np
 from orchestrator.sut.backends import Array, Feeds
 from orchestrator.sut.datasets import Dataset
 
+_WORTH_ORDERING_BYTES = 1 << 16
+
 
 class Store:
     """Loaded samples of a data set, row after row."""
@@ -36,9 +38,30 @@ class Store:
         rows = self._rows
         return [rows[index] for index in indices]
 
+    def order(self, indices: Sequence[int]) -> list[int] | None:
+        """An order of these samples in which batches are mostly neighbours in RAM and need no copy.
+
+        Every row once, then those asked for a second time, and so on. None where samples are so small that
+        gathering them costs less than ordering them. Offline only: there LoadGen leaves the order to the SUT.
+        """
+        if sum(array.nbytes for array in self._inputs.values()) < _WORTH_ORDERING_BYTES * len(self._rows):
+            return None
+        rows = np.array(self.rows(indices))
+        by_row = np.argsort(rows, kind="stable")
+        turn = np.arange(len(rows)) - np.searchsorted(rows[by_row], rows[by_row])
+        order: list[int] = by_row[np.argsort(turn, kind="stable")].tolist()
+        return order
+
     def views(self, start: int, stop: int) -> Feeds:
         """Inputs of neighbouring rows, without a copy."""
         return {name: array[start:stop] for name, array in self._inputs.items()}
+
+    def batch(self, rows: list[int], buffers: Feeds) -> Feeds:
+        """Inputs of any rows: views of neighbours, else copies in `buffers`."""
+        first, count = rows[0], len(rows)
+        if count == 1 or rows == list(range(first, first + count)):
+            return self.views(first, first + count)
+        return self.take(rows, buffers)
 
     def mask(self, rows: list[int]) -> Array | None:
         """The attention masks of some rows, where the data set has any."""

@@ -1,4 +1,4 @@
-"""Other ways to run: without a container, under another program, with a shell instead. Never submittable, and said so."""
+"""Other ways to run: without a container, under another program, a shell instead of a measurement."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_prefix_that_is_not_in_the_image_is_named(docker_url: str, tmp_path: P
 
 
 def test_a_run_with_too_little_memory_is_told_apart_from_a_failure(docker_url: str, tmp_path: Path) -> None:
-    called = call(tmp_path, *SHORT, "--memory", "24m")
+    called = call(tmp_path, *SHORT, "--memory", "12m")
     assert called.code == 8
     (run,) = called.document["runs"]
     assert "killed for memory" in run["failure"]["cause"]
@@ -51,6 +51,7 @@ def test_debug_opens_a_shell_in_the_prepared_container(docker_url: str, tmp_path
         start_new_session=True,
     ) as child:
         os.close(theirs)
+        assert os.read(ours, 65536)  # the prompt; what is typed before it comes is dropped
         os.write(ours, b"ls /model /out; exit 7\n")
         said = _until_closed(ours)
         code = child.wait(LONG_S)

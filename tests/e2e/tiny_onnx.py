@@ -1,4 +1,4 @@
-"""A model of a few hundred bytes: y = Relu(x), x a float32 of shape [batch, 4]. Written field by field, with no library.
+"""A model of a hundred bytes: y = Relu(x), x float32 of shape [batch, 4]; written field by field, with no library.
 
 Field numbers are those of onnx.proto (ModelProto, GraphProto, NodeProto, ValueInfoProto, TypeProto).
 """

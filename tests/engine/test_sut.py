@@ -257,6 +257,28 @@ def test_an_audit_config_in_the_output_folder_is_obeyed(harness: Harness, tmp_pa
     assert json.loads((ended.folder / "mlperf_log_accuracy.json").read_text())
 
 
+def test_big_samples_are_run_in_another_order_and_answered_in_their_own(harness: Harness, tmp_path: Path) -> None:
+    """Offline puts neighbours in RAM together; LoadGen's log (as an audit asks for it) tells whose answer is whose."""
+    tokens, kinds = 8192, (1, 2, 1, 1, 2, 2)
+    ids = [kind for kind in kinds for _ in range(tokens)]
+    place = a_dataset(
+        tmp_path,
+        inputs={
+            "input_ids": ("<i8", (len(kinds), tokens), ids),
+            "attention_mask": ("<i8", (len(kinds), tokens), [1] * len(ids)),
+        },
+        response="mean_pool",
+    )
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "audit.config").write_text("*.*.accuracy_log_sampling_target = 1000\n")
+    ended = good(harness.run(tmp_path, model="encoder.onnx", dataset=place, workers=2))
+    entries = json.loads((ended.folder / "mlperf_log_accuracy.json").read_text())
+    assert len(entries) >= 20
+    assert len({entry["qsl_idx"] for entry in entries}) > 1
+    answers = {1: "0000803F00000000", 2: "000000000000803F"}  # (1, 0) and (0, 1) as float32
+    assert all(entry["data"] == answers[kinds[entry["qsl_idx"]]] for entry in entries)
+
+
 @pytest.mark.skipif("SUT_PYTHON" in os.environ, reason="about process 1 of a container")
 def test_the_harness_as_process_1_ends_when_asked(harness: Harness, tmp_path: Path) -> None:
     conf = "*.*.min_duration = 60000\n*.*.min_query_count = 1\n"

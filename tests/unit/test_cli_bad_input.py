@@ -26,6 +26,7 @@ UNKNOWN = [
     ((*SMALL, "--pull", "nevver"), "nevver", "never"),
     ((*SMALL, "--scenaro", "Offline"), "--scenaro", "--scenario"),
     (("rum", "--model", "resnet8-cifar10"), "rum", "run"),
+    (("results", "lst"), "lst", "list"),
     (("models", "show", "resnet8-cifar1"), "resnet8-cifar1", "resnet8-cifar10"),
     (("implementations", "show", "generik"), "generik", "generic"),
     (("images", "render", "generic-tflit"), "generic-tflit", "generic-tflite"),
