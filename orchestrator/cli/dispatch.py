@@ -77,11 +77,11 @@ def fail(error: MlperfDockerError, *, as_json: bool) -> int:
     """Say what went wrong and what to do; under --json as the one document on stdout."""
     code = int(error.exit_code)
     if as_json:
-        document = {"schema_version": 1, "exit_code": code, "error": {"kind": type(error).__name__}}
-        document["error"] |= {"cause": str(error), "hint": error.hint, "where": error.where}  # type: ignore[operator]
+        named = {"kind": type(error).__name__, "cause": str(error), "hint": error.hint, "where": error.where}
+        document = {"schema_version": 1, "exit_code": code, "error": named}
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     for line in str(error).splitlines() or [type(error).__name__]:
-        sys.stderr.write(f"error: {line}\n")
+        sys.stderr.write(f"{line}\n" if line.startswith(" ") else f"error: {line}\n")
     if error.hint:
         sys.stderr.write(f"hint: {error.hint}\n")
     return code

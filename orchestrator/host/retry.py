@@ -14,7 +14,7 @@ def transient(
     action: Callable[[], T], *, say: Callable[[str], None], attempts: int = 4, first_wait_s: float = 1.0
 ) -> T:
     """Call until it works, at most `attempts` times with growing waits; only retryable errors are tried again."""
-    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+    from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
     def announce(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -24,7 +24,7 @@ def transient(
     retrying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, MlperfDockerError) and error.retryable),
         stop=stop_after_attempt(attempts),
-        wait=wait_exponential_jitter(initial=first_wait_s, max=30.0),
+        wait=wait_exponential(multiplier=first_wait_s, max=30.0) + wait_random(0.0, first_wait_s),
         before_sleep=announce,
         reraise=True,
     )
