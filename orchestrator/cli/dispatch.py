@@ -53,6 +53,8 @@ def _call(arguments: Sequence[str]) -> int:
     if name not in COMMANDS:
         raise unknown("option" if name.startswith("-") else "command", name, COMMANDS)
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # under nohup a closed terminal stops nothing
+        signal.signal(signal.SIGHUP, _terminate)
     app = importlib.import_module(COMMANDS[name].module).app
     command = typer.main.get_command(app)
     known: dict[str, object] = getattr(command, "commands", {})
@@ -137,6 +139,11 @@ def whole_app() -> typer.Typer:
     return whole
 
 
-def install_completion(arguments: Sequence[str]) -> int:
-    """Typer's own --install-completion and --show-completion."""
-    return int(whole_app()(args=list(arguments), prog_name="mlperf-docker", standalone_mode=False) or 0)
+def completion(arguments: Sequence[str]) -> int:
+    """Typer's own --install-completion and --show-completion, and the words that a completing shell asks for."""
+    try:
+        return int(whole_app()(args=list(arguments), prog_name="mlperf-docker", standalone_mode=False) or 0)
+    except SystemExit as ending:
+        return ending.code if isinstance(ending.code, int) else int(ExitCode.OK)
+    except _CLICK_ERROR as error:
+        return fail(UsageError(_message(error), hint="shells: bash, zsh, fish"), as_json=False)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
 from orchestrator import __version__
 from orchestrator.cli.commands import COMMANDS
 
+_COMPLETING = "_MLPERF_DOCKER_COMPLETE"  # set by the shell function that --install-completion writes
 _USAGE = "Usage: mlperf-docker COMMAND [OPTIONS]"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if _COMPLETING in os.environ:
+        from orchestrator.cli.dispatch import completion
+
+        return completion(arguments)
     if not arguments or arguments[0] in {"--help", "-h", "help"}:
         sys.stdout.write(root_help())
         return 0
@@ -23,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(version_text())
         return 0
-    from orchestrator.cli.dispatch import dispatch, install_completion
+    from orchestrator.cli.dispatch import completion, dispatch
 
     if arguments[0] in {"--install-completion", "--show-completion"}:
-        return install_completion(arguments)
+        return completion(arguments)
     return dispatch(arguments)
 
 

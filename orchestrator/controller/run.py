@@ -43,6 +43,7 @@ def run(plan: RunPlan, directory: RunDir, tools: Tools, watcher: Watcher) -> Run
     recorder = Recorder(directory, plan, announce=watcher.phase)
     with recorder:
         _engine_facts(recorder, tools.engine)
+        _admit(recorder, plan, tools.engine)
         with recorder.phase(Phase.IMAGE):
             _ensure_image(recorder, plan, tools, watcher)
         with recorder.phase(Phase.ASSETS):
@@ -73,6 +74,19 @@ def _engine_facts(recorder: Recorder, engine: Engine) -> None:
     recorder.update(replace(recorder.record, engine=info.name, engine_version=info.version))
 
 
+def _admit(recorder: Recorder, plan: RunPlan, engine: Engine) -> None:
+    """Refuse or mark what the engine cannot enforce, before anything is fetched, built or started."""
+    for execution in plan.executions:
+        admission = admit(execution.container, engine.info().capabilities)
+        if admission.refused:
+            raise EngineError(
+                f"{engine.name.value} cannot enforce what this run needs: {', '.join(admission.refused)}",
+                hint="choose another engine with --engine, or drop the option that asks for it",
+            )
+        marks = tuple(f"{engine.name.value} does not enforce {lacking}" for lacking in admission.marks)
+        recorder.update(replace(recorder.record, marks=tuple(dict.fromkeys((*recorder.record.marks, *marks)))))
+
+
 def _ensure_image(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Watcher) -> None:
     build_log = RunLog(recorder.directory, build=True)
     try:
@@ -99,14 +113,6 @@ def placed(execution: Execution, directory: RunDir, engine: EngineName, image: s
 def _measure(recorder: Recorder, plan: RunPlan, execution: Execution, engine: Engine, watcher: Watcher) -> None:
     assert recorder.record.image is not None  # noqa: S101 - the image phase was before
     spec = placed(execution, recorder.directory, plan.spec.engine, recorder.record.image.handle)
-    admission = admit(spec, engine.info().capabilities)
-    if admission.refused:
-        raise EngineError(
-            f"{engine.name.value} cannot enforce what this run needs: {', '.join(admission.refused)}",
-            hint="choose another engine with --engine, or drop the option that asks for it",
-        )
-    marks = tuple(f"{engine.name.value} does not enforce {lacking}" for lacking in admission.marks)
-    recorder.update(replace(recorder.record, marks=tuple(dict.fromkeys((*recorder.record.marks, *marks)))))
     harness = HarnessOutput(recorder.log, watcher)
     clock = time.monotonic()
     with engine.start(spec, run_id=plan.run_id, output=harness.take) as container:

@@ -72,9 +72,7 @@ def test_debug_without_a_terminal_is_refused(docker_url: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_the_native_engine_measures_the_same_model_and_says_what_it_does_not_enforce(
-    docker_url: str, tmp_path: Path
-) -> None:
+def test_the_native_engine_measures_the_same_model_and_says_what_it_does_not_enforce(tmp_path: Path) -> None:
     called = call(tmp_path, *SMALL, "--engine", "native", "--json")
     assert called.code == 0, called.stderr
     performance, accuracy = called.document["runs"]

@@ -118,9 +118,12 @@ def test_isolation_that_an_engine_lacks_is_on_the_record_and_blocks_submission(t
 
 def test_a_limit_that_an_engine_lacks_is_refused_before_anything_starts(tmp_path: Path) -> None:
     engine = FakeEngine(capabilities=frozenset(Capability) - {Capability.MEMORY_LIMIT})
+    plan = a_plan(a_spec(memory_bytes=1 << 30))
     with pytest.raises(EngineError, match="memory_limit"):
-        carried_out(tmp_path, engine, a_plan(a_spec(memory_bytes=1 << 30)))
+        carried_out(tmp_path, engine, plan)
     assert engine.started == []
+    record = json.loads((tmp_path / "runs" / plan.run_id / "run.json").read_text())
+    assert (record["phases"], record["image"]) == ([], None)
 
 
 def test_what_the_harness_says_is_in_the_log_as_it_came(tmp_path: Path) -> None:
