@@ -86,6 +86,13 @@ def readable(path: Path | None, option: str) -> Path | None:
     return path
 
 
+def proxy(text: str | None) -> str | None:
+    """A proxy's address, `http://HOST:PORT`."""
+    if text is not None and re.match(r"^(?:https?|socks5h?)://[^\s/]+/?$", text) is None:
+        raise UsageError(f"--proxy {text}: not a proxy's address", hint="write http://HOST:PORT")
+    return text
+
+
 def settings(flags: Mapping[str, str | None]) -> Settings:
     """The settings in force here, with this command's flags on top."""
     found = load_settings(flags, environ=os.environ, cwd=Path.cwd(), home=Path.home())

@@ -73,7 +73,7 @@ def run(  # noqa: PLR0917
         "submitter": submitter,
         "results_dir": str(results_dir) if results_dir else None,
         "ca_bundle": str(ca_bundle) if options.readable(ca_bundle, "--ca-bundle") else None,
-        "http_proxy": proxy,
+        "http_proxy": options.proxy(proxy),
         "https_proxy": proxy,
     }
     settings = options.settings(flags)

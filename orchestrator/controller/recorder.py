@@ -17,6 +17,7 @@ from orchestrator.domain.record import Failure, PhaseTime, RunRecord, State
 from orchestrator.domain.redact import redact, secrets_of
 from orchestrator.domain.terms import Phase
 from orchestrator.errors import ExitCode, MlperfDockerError
+from orchestrator.host.interruption import to_the_end
 from orchestrator.host.owner import owner_label
 
 
@@ -114,6 +115,10 @@ class Recorder:
         elif error is not None:
             state = State.FAILED
             failure = Failure(exit_code=ExitCode.BUG, kind="bug", cause=f"{type(error).__name__}: {error}")
+        to_the_end(lambda: self._close(state, failure))
+
+    def _close(self, state: State, failure: Failure | None) -> None:
+        """The last entry, then the seal; a second Ctrl-C waits until both are written."""
         if failure is not None:
             self.log.line(f"{state.value}: {failure.cause}")
         self.log.flush()

@@ -28,6 +28,7 @@ from orchestrator.domain.terms import (
 from orchestrator.errors import UsageError
 
 ALL = "all"
+_DIMENSION = "dim."  # size of an open dimension of generated inputs: named by the model, so not in the catalogue
 _BACKEND_OF_SUFFIX = {".onnx": "onnxruntime", ".tflite": "tflite"}
 _SMALL_SCENARIOS = (Scenario.OFFLINE, Scenario.SERVER, Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM)
 E = TypeVar("E", bound=StrEnum)
@@ -90,6 +91,7 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
     offer = _offer(request, benchmark, round_)
     device = request.device or offer.devices[0]
     _refuse_idle_options(request, device)
+    _check_knobs(request, offer)
     scenarios = _scenarios(request, benchmark, rules)
     modes = _modes(request, benchmark)
     spec = RunSpec(
@@ -127,6 +129,18 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
         for scenario in scenarios
         for mode in modes
     )
+
+
+def _check_knobs(request: RunRequest, offer: Offer) -> None:
+    """Names and values of `--set` that this backend does not know are told before anything starts."""
+    known = load_implementation(offer.implementation).knobs.get(offer.backend, {})
+    for name, value in request.knobs.extra:
+        if name.startswith(_DIMENSION):
+            continue
+        if name not in known:
+            raise unknown(f"--set option of {offer.implementation}/{offer.backend}", name, known)
+        if known[name] and value not in known[name]:
+            raise unknown(f"value of --set {name}", value, known[name])
 
 
 def _refuse_idle_options(request: RunRequest, device: Device) -> None:

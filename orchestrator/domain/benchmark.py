@@ -122,7 +122,10 @@ class Benchmark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Implementation:
-    """One way of driving a harness: who wrote it, what a user must bring, the backends it knows."""
+    """One way of driving a harness: who wrote it, what a user must bring, the backends it knows.
+
+    `knobs` are the names `--set` takes, by backend, with the values each may have (none listed: any).
+    """
 
     name: str
     title: str
@@ -131,5 +134,6 @@ class Implementation:
     devices: tuple[Device, ...]
     drives: bool = False  # whether this version can drive it, or only describe what is needed
     user_supplies: tuple[str, ...] = ()
+    knobs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=lambda: MappingProxyType({}))
     custom_models: tuple[str, ...] = ()  # suffixes taken by --model-path without a catalogue entry
     evidence: Evidence = Evidence.PUBLISHED

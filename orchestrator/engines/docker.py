@@ -19,9 +19,9 @@ from orchestrator.engines import docker_daemon, terminal
 from orchestrator.engines.admission import require, require_sources, require_terminal
 from orchestrator.engines.docker_container import Channel, DockerContainer
 from orchestrator.engines.docker_request import command_line, environment, host_config
-from orchestrator.engines.interruption import to_the_end
 from orchestrator.errors import EngineError
 from orchestrator.host.docker_api import connect, engine_errors, engine_url
+from orchestrator.host.interruption import to_the_end
 from orchestrator.host.owner import owner_label, owner_lives
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from orchestrator.domain.container import Exit
 from orchestrator.domain.ports import Output
-from orchestrator.engines.interruption import to_the_end
 from orchestrator.engines.native_processes import kill_marked
 from orchestrator.engines.streaming import Pump
 from orchestrator.host import process
+from orchestrator.host.interruption import to_the_end
 
 _LOG = logging.getLogger(__name__)
 _PIECE_BYTES = 65536

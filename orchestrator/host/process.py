@@ -33,24 +33,33 @@ def run(
     stdin: bytes | None = None,
     timeout_s: float | None = None,
 ) -> Completed:
-    """Run to the end and capture; `environment` is added to ours. A time-out kills it and gives code -9."""
+    """Run to the end and capture; `environment` is added to ours.
+
+    A time-out kills it with all that it started and gives code -9.
+    """
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             list(argv),
             env={**os.environ, **(environment or {})},
             cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
     except FileNotFoundError:
         return Completed(argv=tuple(argv), code=127, stdout="", stderr=f"{argv[0]}: not found")
-    except subprocess.TimeoutExpired as late:
-        return Completed(
-            argv=tuple(argv), code=-9, stdout=_text(late.stdout), stderr=f"{_text(late.stderr)}\ntimed out"
-        )
-    return Completed(argv=tuple(argv), code=done.returncode, stdout=_text(done.stdout), stderr=_text(done.stderr))
+    with child:
+        try:
+            stdout, stderr = child.communicate(stdin, timeout_s)
+        except subprocess.TimeoutExpired:
+            end_group(child, grace_s=0.0)
+            stdout, stderr = child.communicate()
+            return Completed(argv=tuple(argv), code=-9, stdout=_text(stdout), stderr=f"{_text(stderr)}\ntimed out")
+        except BaseException:
+            end_group(child, grace_s=2.0)
+            raise
+    return Completed(argv=tuple(argv), code=child.returncode, stdout=_text(stdout), stderr=_text(stderr))
 
 
 def stream(

@@ -136,7 +136,7 @@ def _handler(registry: FakeRegistry) -> type[BaseHTTPRequestHandler]:
             if body:
                 self.wfile.write(raw)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - the base class's
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's
             return
 
     return Handler

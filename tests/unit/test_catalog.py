@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -217,3 +218,17 @@ def test_what_does_not_fit_together_is_told(tmp_path: Path) -> None:
         "benchmarks/resnet8-cifar10: 0 offers are the default for cpu",
     ):
         assert expected in faults
+
+
+def test_the_catalogue_knows_the_very_options_that_each_backend_of_the_harness_takes() -> None:
+    knobs = catalog.load_implementation("generic").knobs
+    assert set(knobs) == set(catalog.load_implementation("generic").backends)
+    for backend, names in knobs.items():
+        tree = ast.parse(package("sut", "backends", f"{backend}.py").read_text())
+        (known,) = (
+            ast.literal_eval(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_KNOWN"
+        )
+        assert {name: values for name, values in names.items() if values} == known
+        assert {name for name, values in names.items() if not values} == {"workers", "queue_depth"}

@@ -25,6 +25,7 @@ UNKNOWN = [
     ((*SMALL, "--category", "edgy"), "edgy", "edge"),
     ((*SMALL, "--pull", "nevver"), "nevver", "never"),
     ((*SMALL, "--scenaro", "Offline"), "--scenaro", "--scenario"),
+    ((*SMALL, "--set", "xnpack=1"), "xnpack", "xnnpack"),
     (("rum", "--model", "resnet8-cifar10"), "rum", "run"),
     (("results", "lst"), "lst", "list"),
     (("models", "show", "resnet8-cifar1"), "resnet8-cifar1", "resnet8-cifar10"),
@@ -49,7 +50,7 @@ def test_an_unknown_name_gets_the_nearest_match(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("arguments", "typed", "meant"), UNKNOWN[:1] + UNKNOWN[5:6] + UNKNOWN[13:15])
+@pytest.mark.parametrize(("arguments", "typed", "meant"), UNKNOWN[:1] + UNKNOWN[5:6] + UNKNOWN[14:16])
 def test_under_json_the_error_is_the_one_document(
     tmp_path: Path, call: Call, arguments: tuple[str, ...], typed: str, meant: str
 ) -> None:
@@ -78,6 +79,8 @@ def test_under_json_the_error_is_the_one_document(
         (("--set", "x"), "--set x: not KEY=VALUE"),
         (("--set", "workers=1", "--set", "workers=2"), "--set workers was given twice"),
         (("--set", "workers=none"), "--set workers=none: must be a whole number"),
+        (("--proxy", "no url"), "--proxy no url: not a proxy's address"),
+        (("--set", "xnnpack=yes"), "unknown value of --set xnnpack 'yes'"),
         (("--memory", "3q"), "--memory 3q: not a size"),
         (("--memory", "0"), "--memory 0: must be above 0"),
         (("--base-image", " "), "' ' is not an image reference"),

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from orchestrator.engines.interruption import to_the_end
 from orchestrator.engines.streaming import Pump
+from orchestrator.host.interruption import to_the_end
 
 
 def test_an_interruption_waits_for_the_action_and_then_goes_on() -> None:

@@ -49,6 +49,12 @@ def test_a_time_out_kills_and_keeps_what_was_said() -> None:
     assert "timed out" in done.stderr
 
 
+def test_a_time_out_leaves_nothing_of_what_the_program_started() -> None:
+    done = process.run([PYTHON, "-c", SLEEPS], timeout_s=2.0)
+    assert done.code == -9
+    assert gone(int(done.stdout))
+
+
 def test_the_environment_is_ours_with_what_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OURS", "1")
     assert process.run(["sh", "-c", 'echo "$OURS $ADDED"'], environment={"ADDED": "2"}).stdout == "1 2\n"
