@@ -43,7 +43,7 @@ def measure(harness: Harness, model: ReadyModel) -> Measured:
     settings = test_settings(harness)
     total = model.dataset.samples
     performance_samples = min(harness.performance_sample_count, total)
-    store = Store(model.dataset)
+    store = Store(model.dataset, model.batch)
     encode = encoder(model.dataset.response)
     lanes = [Lane(runner, store, encode, LoadGenCompletion(mlperf_loadgen)) for runner in model.runners]
     queries = traffic(harness, lanes, model.batch, store)

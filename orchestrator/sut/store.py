@@ -13,10 +13,11 @@ _WORTH_ORDERING_BYTES = 1 << 16
 
 
 class Store:
-    """Loaded samples of a data set, row after row."""
+    """Loaded samples of a data set, row after row; the first rows again after the last, so that a batch may run on."""
 
-    def __init__(self, dataset: Dataset) -> None:
+    def __init__(self, dataset: Dataset, batch: int) -> None:
         self._dataset = dataset
+        self._batch = batch
         self._rows: dict[int, int] = {}
         self._inputs: Feeds = {}
         self._mask: Array | None = None
@@ -25,9 +26,10 @@ class Store:
         """Copy these samples to RAM, in place of any loaded before."""
         wanted = sorted(set(indices))
         self._rows = {index: row for row, index in enumerate(wanted)}
-        self._inputs = {name: _copy(array, wanted) for name, array in self._dataset.inputs.items()}
+        around = [wanted[row % len(wanted)] for row in range(len(wanted) + self._batch - 1)]
+        self._inputs = {name: np.ascontiguousarray(array[around]) for name, array in self._dataset.inputs.items()}
         mask = self._dataset.mask
-        self._mask = None if mask is None else _copy(mask, wanted)
+        self._mask = None if mask is None else np.ascontiguousarray(mask[around])
 
     def unload(self, indices: Sequence[int]) -> None:  # noqa: ARG002 - LoadGen unloads what it loaded
         """Free the RAM."""
@@ -58,8 +60,8 @@ class Store:
 
     def batch(self, rows: list[int], buffers: Feeds) -> Feeds:
         """Inputs of any rows: views of neighbours, else copies in `buffers`."""
-        first, count = rows[0], len(rows)
-        if count == 1 or rows == list(range(first, first + count)):
+        first, count, loaded = rows[0], len(rows), len(self._rows)
+        if count == 1 or (count <= self._batch and rows == [row % loaded for row in range(first, first + count)]):
             return self.views(first, first + count)
         return self.take(rows, buffers)
 
@@ -77,8 +79,3 @@ class Store:
                 buffer = buffers[name] = np.empty((count, *array.shape[1:]), array.dtype)
             feeds[name] = array.take(rows, 0, buffer[:count], "clip")  # other modes copy twice
         return feeds
-
-
-def _copy(array: Array, wanted: list[int]) -> Array:
-    whole = len(wanted) == len(array)
-    return np.array(array) if whole else np.ascontiguousarray(array[wanted])
