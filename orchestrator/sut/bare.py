@@ -53,7 +53,7 @@ def loop(path: Path, seconds: float) -> dict[str, object]:
     samples = min(harness.performance_sample_count, model.dataset.samples)
     store.load(range(samples))
     batch = 1 if harness.scenario is Scenario.SINGLE_STREAM else model.batch
-    feeds = [store.views(start, start + batch) for start in range(0, samples, batch)]
+    feeds = [store.neighbours(start, start + batch)[0] for start in range(0, samples, batch)]
     latencies: list[list[int]] = [[] for _ in model.runners]
     start = time.perf_counter_ns()
     end = start + int(seconds * 1e9)

@@ -11,32 +11,31 @@ from typing import Any, Protocol
 from orchestrator.sut.backends import Feeds, Runner
 from orchestrator.sut.config import Harness, Scenario
 from orchestrator.sut.faults import SutError, guarded
-from orchestrator.sut.responses import Encode
+from orchestrator.sut.responses import Encoder, Place
 from orchestrator.sut.store import Store
 
 _Claims = tuple[Sequence[int], Sequence[int], Iterator[int]]
-Complete = Callable[[Sequence[int], int, int], None]  # query ids, address of the first response, bytes of each
+Complete = Callable[[Sequence[int], Place], None]  # query ids, and where their answers lie
 
 
 class LoadGenCompletion:
-    """Hands responses that lie side by side to LoadGen, which has copied them on return. One for each thread.
+    """Hands answers to LoadGen, which has copied them on return. One for each thread.
 
-    Making response objects costs more than all the rest, so they are kept while the answers come from one place,
-    as an allocator's answers mostly do.
+    Making response objects costs more than all the rest, so they are kept as long as the answers come from one place.
     """
 
     def __init__(self, loadgen: Any) -> None:
         self._make = loadgen.QuerySampleResponse
         self._complete = loadgen.QuerySamplesComplete
         self._kept: list[Any] = []
-        self._place = (0, 0)
+        self._place: Place = (0, 0, 0)
 
-    def __call__(self, ids: Sequence[int], address: int, size_bytes: int) -> None:
+    def __call__(self, ids: Sequence[int], place: Place) -> None:
         kept = self._kept
-        if (address, size_bytes) != self._place or len(ids) > len(kept):
-            addresses = range(address, address + len(ids) * size_bytes, size_bytes) if size_bytes else repeat(address)
-            self._kept = kept = list(map(self._make, ids, addresses, repeat(size_bytes)))
-            self._place = (address, size_bytes)
+        if place != self._place or len(ids) > len(kept):
+            address, step_bytes, size_bytes = self._place = place
+            places = (address + number * step_bytes for number in range(len(ids)))
+            self._kept = kept = list(map(self._make, ids, places, repeat(size_bytes)))
         else:
             for response, number in zip(kept, ids, strict=False):
                 response.id = number
@@ -62,7 +61,7 @@ class Traffic(Protocol):
 class Lane:
     """One thread's way from sample indices to completed queries, with its own runner and buffers."""
 
-    def __init__(self, runner: Runner, store: Store, encode: Encode, complete: Complete) -> None:
+    def __init__(self, runner: Runner, store: Store, encode: Encoder, complete: Complete) -> None:
         self._runner = runner
         self._store = store
         self._encode = encode
@@ -72,13 +71,13 @@ class Lane:
 
     def answer(self, ids: Sequence[int], indices: Sequence[int]) -> None:
         """Run these samples as one batch and complete their queries."""
-        store = self._store
-        rows = store.rows(indices)
-        answers = self._encode(self._runner(store.batch(rows, self._buffers)), store.mask(rows))
-        if len(answers) != len(rows):
-            raise SutError(f"the model gave {len(answers)} answers for a batch of {len(rows)}")
-        self._complete(ids, answers.__array_interface__["data"][0], answers.nbytes // len(rows))
-        self.completed += len(rows)
+        store, count = self._store, len(ids)
+        if count == 1:
+            feeds, mask = store.single(indices[0])
+        else:
+            feeds, mask = store.batch(indices, self._buffers)
+        self._complete(ids, self._encode(self._runner(feeds), mask, count))
+        self.completed += count
 
 
 class Inline:

@@ -44,8 +44,10 @@ def measure(harness: Harness, model: ReadyModel) -> Measured:
     total = model.dataset.samples
     performance_samples = min(harness.performance_sample_count, total)
     store = Store(model.dataset, model.batch)
-    encode = encoder(model.dataset.response)
-    lanes = [Lane(runner, store, encode, LoadGenCompletion(mlperf_loadgen)) for runner in model.runners]
+    lanes = [
+        Lane(runner, store, encoder(model.dataset.response, model.batch), LoadGenCompletion(mlperf_loadgen))
+        for runner in model.runners
+    ]
     queries = traffic(harness, lanes, model.batch, store)
     sut = mlperf_loadgen.ConstructFastSUT(guarded(queries.issue), _flush)
     qsl = mlperf_loadgen.ConstructQSL(total, performance_samples, guarded(store.load), guarded(store.unload))
@@ -63,7 +65,8 @@ def measure(harness: Harness, model: ReadyModel) -> Measured:
         issued=queries.issued,
         completed=queries.completed,
         performance_samples=performance_samples,
-        asked=settings.accuracy_sample_count_override or total,
+        # LoadGen before 6.0.5 does not show this setting to Python.
+        asked=getattr(settings, "accuracy_sample_count_override", 0) or total,
     )
 
 

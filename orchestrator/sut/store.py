@@ -21,6 +21,7 @@ class Store:
         self._rows: dict[int, int] = {}
         self._inputs: Feeds = {}
         self._mask: Array | None = None
+        self._singles: dict[int, tuple[Feeds, Array | None]] = {}
 
     def load(self, indices: Sequence[int]) -> None:
         """Copy these samples to RAM, in place of any loaded before."""
@@ -30,15 +31,11 @@ class Store:
         self._inputs = {name: np.ascontiguousarray(array[around]) for name, array in self._dataset.inputs.items()}
         mask = self._dataset.mask
         self._mask = None if mask is None else np.ascontiguousarray(mask[around])
+        self._singles = {index: self.neighbours(row, row + 1) for index, row in self._rows.items()}
 
     def unload(self, indices: Sequence[int]) -> None:  # noqa: ARG002 - LoadGen unloads what it loaded
         """Free the RAM."""
-        self._rows, self._inputs, self._mask = {}, {}, None
-
-    def rows(self, indices: Sequence[int]) -> list[int]:
-        """Where the samples lie; KeyError for one that LoadGen did not load."""
-        rows = self._rows
-        return [rows[index] for index in indices]
+        self._rows, self._inputs, self._mask, self._singles = {}, {}, None, {}
 
     def order(self, indices: Sequence[int]) -> list[int] | None:
         """An order of these samples in which batches are mostly neighbours in RAM and need no copy.
@@ -48,34 +45,31 @@ class Store:
         """
         if sum(array.nbytes for array in self._inputs.values()) < _WORTH_ORDERING_BYTES * len(self._rows):
             return None
-        rows = np.array(self.rows(indices))
+        rows = np.array([self._rows[index] for index in indices])
         by_row = np.argsort(rows, kind="stable")
         turn = np.arange(len(rows)) - np.searchsorted(rows[by_row], rows[by_row])
         order: list[int] = by_row[np.argsort(turn, kind="stable")].tolist()
         return order
 
-    def views(self, start: int, stop: int) -> Feeds:
-        """Inputs of neighbouring rows, without a copy."""
-        return {name: array[start:stop] for name, array in self._inputs.items()}
+    def single(self, index: int) -> tuple[Feeds, Array | None]:
+        """Inputs and attention mask of one sample, prepared when it was loaded."""
+        return self._singles[index]
 
-    def batch(self, rows: list[int], buffers: Feeds) -> Feeds:
-        """Inputs of any rows: views of neighbours, else copies in `buffers`."""
+    def neighbours(self, start: int, stop: int) -> tuple[Feeds, Array | None]:
+        """Inputs and attention masks of neighbouring rows, without a copy."""
+        feeds = {name: array[start:stop] for name, array in self._inputs.items()}
+        return feeds, None if self._mask is None else self._mask[start:stop]
+
+    def batch(self, indices: Sequence[int], buffers: Feeds) -> tuple[Feeds, Array | None]:
+        """Inputs and attention masks of any samples: views where they are neighbours, else copies in `buffers`."""
+        rows = [self._rows[index] for index in indices]
         first, count, loaded = rows[0], len(rows), len(self._rows)
-        if count == 1 or (count <= self._batch and rows == [row % loaded for row in range(first, first + count)]):
-            return self.views(first, first + count)
-        return self.take(rows, buffers)
-
-    def mask(self, rows: list[int]) -> Array | None:
-        """The attention masks of some rows, where the data set has any."""
-        return None if self._mask is None else self._mask[rows]
-
-    def take(self, rows: list[int], buffers: Feeds) -> Feeds:
-        """Inputs of any rows, copied into `buffers`, which are made on first use for len(rows) or more samples."""
-        count = len(rows)
+        if count <= self._batch and rows == [row % loaded for row in range(first, first + count)]:
+            return self.neighbours(first, first + count)
         feeds = {}
         for name, array in self._inputs.items():
             buffer = buffers.get(name)
             if buffer is None or len(buffer) < count:
                 buffer = buffers[name] = np.empty((count, *array.shape[1:]), array.dtype)
             feeds[name] = array.take(rows, 0, buffer[:count], "clip")  # other modes copy twice
-        return feeds
+        return feeds, None if self._mask is None else self._mask[rows]
