@@ -127,7 +127,7 @@ def _measured(argv: Sequence[str], folder: Path, scenario: str) -> float:
 
 
 def _ratio(scenario: str, ours: float, bare: dict[str, object]) -> float:
-    key = "samples_per_second" if scenario == "Offline" else "p90_latency_ns"
+    key = "samples_per_s" if scenario == "Offline" else "p90_ns"
     return ours / float(bare[key])  # type: ignore[arg-type]
 
 
