@@ -23,20 +23,27 @@ from orchestrator.assets.pypi import fetch_wheel
 from orchestrator.assets.workspace import remove_leftovers, workspace
 from orchestrator.domain.asset import (
     Asset,
+    Bucket,
+    Download,
+    HuggingFace,
     LocalPath,
     PlannedAsset,
     PreparationJob,
     Prepared,
     PypiPackage,
     ReadyAsset,
+    StandIn,
+    UserSupplied,
+    origin_of,
 )
 from orchestrator.domain.ports import Preparer, Say
 from orchestrator.errors import AssetError
-from orchestrator.host.files import lock, publish_tree
+from orchestrator.host.files import lock, publish_tree, write_atomic
 from orchestrator.host.retry import transient
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 _KEY_DIGITS = 16
+STAND_IN_TEXT = "Stand-in for '{name}', made for a rehearsal. It holds nothing of the real thing.\n"
 _NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 
 
@@ -126,6 +133,8 @@ class CacheStore:
         path = self._root / "assets" / asset.name / key[:_KEY_DIGITS]
         present = (path / manifest.FILE_NAME).is_file()
         fetch_bytes = 0
+        if isinstance(asset.source, Download | Bucket | HuggingFace | UserSupplied) and not present:
+            fetch_bytes = asset.source.size_bytes or 0
         if isinstance(asset.source, PypiPackage) and not present:
             counted = any(_same_wheel(asset.source, other.asset) and other.fetch_bytes for other in planned.values())
             there = counted or self._blobs.path(asset.source.sha256).is_file()
@@ -142,7 +151,7 @@ class CacheStore:
             case Prepared():
                 pinned = bool(asset.files) and all(item.sha256 is not None for item in asset.files)
                 return () if pinned or self._code_key is None else (self._code_key(asset.source.step),)
-            case PypiPackage():
+            case PypiPackage() | Download() | Bucket() | HuggingFace() | UserSupplied() | StandIn():
                 return ()
             case _:
                 assert_never(asset.source)
@@ -190,8 +199,28 @@ class CacheStore:
                 self._run_step(planned, source, made, say)
             case LocalPath():
                 raise TypeError("a local asset is used where it lies")
+            case StandIn():
+                for name in (*source.names, "STAND-IN.txt"):
+                    (made / name).parent.mkdir(parents=True, exist_ok=True)
+                    write_atomic(made / name, STAND_IN_TEXT.format(name=source.of))
+            case Download(unpack=False):
+                self._download(planned.asset, source, made, say)
+            case Download() | Bucket() | HuggingFace() | UserSupplied():
+                raise AssetError(
+                    f"asset '{planned.asset.name}' cannot be fetched by this version: {origin_of(source)}",
+                    hint=f"get it, and give it with --asset {planned.asset.name}=PATH",
+                )
             case _:
                 assert_never(source)
+
+    def _download(self, asset: Asset, source: Download, made: Path, say: Say) -> None:
+        from orchestrator.assets.download import fetch_file
+
+        say(f"fetching '{asset.name}' from {source.urls[0]}")
+        with workspace(self._root / "tmp", f"download-{asset.name}") as work:
+            fetched = fetch_file(source, work, environment=self._environment, say=say)
+            name = asset.files[0].name if len(asset.files) == 1 else fetched.name
+            fetched.replace(made / name)
 
     def _wheel(self, package: PypiPackage, say: Say) -> Path:
         what = f"{package.package} {package.version}"

@@ -46,7 +46,7 @@ def init(
 ) -> int:
     """Write a commented settings file; one that exists is never overwritten."""
     from orchestrator.cli.output import write_lines
-    from orchestrator.config.settings import render_template
+    from orchestrator.config.settings_template import render_template
     from orchestrator.errors import UsageError
     from orchestrator.host.files import write_atomic
 

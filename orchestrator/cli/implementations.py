@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,16 +16,33 @@ def implementations() -> None:
 
 
 @app.command("list")
-def list_(json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False) -> int:
-    """List implementations with their backends and devices."""
-    from orchestrator.cli.output import write_json, write_table
-    from orchestrator.config.catalog import implementation_names, load_implementation
+def list_(
+    model: Annotated[str | None, typer.Option(help="The matrix of this model only.")] = None,
+    round_: Annotated[str | None, typer.Option("--round", help="The matrix of this round only.")] = None,
+    catalog: Annotated[list[Path] | None, typer.Option("--catalog", help="A catalogue folder of your own.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> int:
+    """List implementations, and the coverage matrix: model × implementation × backend × device × scenario × round."""
+    from orchestrator.cli.options import use_catalogue
+    from orchestrator.cli.output import write_json, write_lines, write_table
+    from orchestrator.config.catalog import (
+        benchmark_names,
+        implementation_names,
+        load_benchmark,
+        load_implementation,
+        load_round,
+        rounds,
+    )
+    from orchestrator.domain.matrix import cells, rows
 
+    use_catalogue(catalog)
     found = [load_implementation(name) for name in implementation_names()]
+    models = [load_benchmark(name) for name in ([model] if model else benchmark_names())]
+    names = (load_round(round_).name,) if round_ else rounds()
     if json_:
-        write_json({"schema_version": 1, "implementations": found})
+        write_json({"schema_version": 1, "implementations": found, "cells": tuple(cells(models, names))})
         return 0
-    rows = [
+    ways = [
         (
             one.name,
             one.title,
@@ -35,7 +53,20 @@ def list_(json_: Annotated[bool, typer.Option("--json", help="One JSON document 
         )
         for one in found
     ]
-    write_table(("implementation", "title", "backends", "devices", "this version", "evidence"), rows)
+    write_table(("implementation", "title", "backends", "devices", "this version", "evidence"), ways)
+    matrix = [
+        (
+            row.model,
+            f"{row.implementation}/{row.backend}",
+            ", ".join(device.value for device in row.devices),
+            *(row.letters(name) for name in names),
+            row.evidence.value,
+        )
+        for row in rows(models, names)
+        if row.scenarios
+    ]
+    write_table(("model", "run by", "devices", *names, "evidence"), matrix, title="Coverage")
+    write_lines(["O Offline, S Server, I Interactive, SS SingleStream, MS MultiStream"])
     return 0
 
 

@@ -16,7 +16,8 @@ from orchestrator.errors import UsageError
 
 E = TypeVar("E", bound=StrEnum)
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$", re.IGNORECASE)
-_NOT_USED_YET = ("registry", "mirrors", "site")  # nothing is ever silently ignored
+_NOT_USED_YET = ("site",)  # nothing is ever silently ignored
+CATALOG_VARIABLE = "MLPERF_DOCKER_CATALOG"
 _LARGEST_WHOLE = 2**31 - 1
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
@@ -57,6 +58,44 @@ def pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
     return tuple(found.items())
 
 
+def paths(texts: list[str], option: str, *, revisions: bool = False) -> tuple[tuple[str, Path], ...]:
+    """`NAME=PATH` options whose paths are there, absolute; with `revisions` a PATH may end in `@REVISION`."""
+    found = []
+    for name, text in pairs(texts, option):
+        place = Path(text)
+        if not place.exists() and not (revisions and Path(text.rpartition("@")[0]).is_dir()):
+            raise UsageError(f"{option} {name}={text}: no such file or folder")
+        found.append((name, place.absolute()))
+    return tuple(found)
+
+
+def known_assets(given: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
+    """The same, when every name is an asset of the catalogue."""
+    if given:
+        from orchestrator.config.catalog import asset_names
+
+        for name, _ in given:
+            if name not in asset_names():
+                raise unknown("asset", name, asset_names())
+    return given
+
+
+def use_catalogue(folders: list[Path] | None) -> None:
+    """Put the user's catalogue folders before the shipped one: those of the flag, then of the environment."""
+    named = [*(folders or []), *(Path(part) for part in os.environ.get(CATALOG_VARIABLE, "").split(":") if part)]
+    if not named:
+        return
+    from orchestrator.config import catalog, images
+    from orchestrator.host.shipped import use_overlays
+
+    for folder in named:
+        if not folder.is_dir():
+            raise UsageError(f"--catalog {folder}: no such folder")
+    use_overlays(tuple(named))
+    catalog.forget()
+    images.image_entries.cache_clear()
+
+
 def words(text: str | None, option: str) -> tuple[str, ...]:
     """A command prefix split as a shell splits words."""
     try:
@@ -91,6 +130,17 @@ def proxy(text: str | None) -> str | None:
     if text is not None and re.match(r"^(?:https?|socks5h?)://[^\s/]+/?$", text) is None:
         raise UsageError(f"--proxy {text}: not a proxy's address", hint="write http://HOST:PORT")
     return text
+
+
+def registries(
+    registry: str | None, mirrors: list[str] | None, lock_file: Path | None = None
+) -> dict[str, str | None]:
+    """The flags about registries as settings."""
+    return {
+        "registry": registry,
+        "mirrors": ",".join(mirrors) if mirrors else None,
+        "images_lock": str(lock_file) if lock_file else None,
+    }
 
 
 def settings(flags: Mapping[str, str | None]) -> Settings:

@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli import run_options as opt
 from orchestrator.domain.image import ImageChoice, ImageRef
 from orchestrator.domain.spec import Knobs, LoadGenWishes
-from orchestrator.domain.terms import Category, Device, Division, EngineName, ExecutionMode, Pull
+from orchestrator.domain.terms import Category, Device, Division, EngineName, ExecutionMode, Pull, Tier
 from orchestrator.errors import UsageError
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -23,6 +23,7 @@ def run(  # noqa: PLR0917
     device: opt.Device = None,
     scenario: opt.Scenario = "Offline",
     mode: opt.Mode = "all",
+    compliance_test: opt.ComplianceTest = "all",
     execution_mode: opt.ExecutionMode = "test",
     round_: opt.Round = None,
     category: opt.Category = None,
@@ -38,9 +39,13 @@ def run(  # noqa: PLR0917
     engine: opt.Engine = None,
     image: opt.Image = None,
     pull: opt.Pull = "missing",
+    registry: opt.Registry = None,
+    mirror: opt.Mirror = None,
     rebuild: opt.Rebuild = False,
     base_image: opt.BaseImage = None,
     gpus: opt.Gpus = None,
+    privileges: opt.Privileges = "minimal",
+    rehearse: opt.Rehearse = False,
     memory: opt.Memory = None,
     timeout: opt.Timeout = None,
     ca_bundle: opt.CaBundle = None,
@@ -48,6 +53,10 @@ def run(  # noqa: PLR0917
     model_path: opt.ModelPath = None,
     dataset_path: opt.DatasetPath = None,
     model_name: opt.ModelName = None,
+    asset: opt.Asset = None,
+    source: opt.Source = None,
+    sdk: opt.Sdk = None,
+    catalog: opt.Catalog = None,
     system: opt.System = None,
     submitter: opt.Submitter = None,
     results_dir: opt.ResultsDir = None,
@@ -66,6 +75,7 @@ def run(  # noqa: PLR0917
     from orchestrator.cli import options
     from orchestrator.controller.request import RunRequest
 
+    options.use_catalogue(catalog)
     flags = {
         "round": round_,
         "engine": engine,
@@ -75,6 +85,7 @@ def run(  # noqa: PLR0917
         "ca_bundle": str(ca_bundle) if options.readable(ca_bundle, "--ca-bundle") else None,
         "http_proxy": options.proxy(proxy),
         "https_proxy": proxy,
+        **options.registries(registry, mirror),
     }
     settings = options.settings(flags)
     request = RunRequest(
@@ -112,6 +123,12 @@ def run(  # noqa: PLR0917
         model_path=options.readable(model_path, "--model-path"),
         dataset_path=options.readable(dataset_path, "--dataset-path"),
         model_name=model_name,
+        compliance_tests=compliance_test,
+        privileges=options.one_of(Tier, privileges, "tier of privileges") or Tier.MINIMAL,
+        sources=options.paths(source or [], "--source", revisions=True),
+        sdks=options.paths(sdk or [], "--sdk"),
+        assets=options.known_assets(options.paths(asset or [], "--asset")),
+        rehearse=rehearse,
         gpus=tuple(part.strip() for part in gpus.split(",") if part.strip()) if gpus else (),
         run_prefix=options.words(run_prefix, "--run-prefix"),
         memory_bytes=options.size_bytes(memory, "--memory"),

@@ -19,7 +19,10 @@ Implementation = Annotated[str | None, _what(help="Whose harness; default: the c
 Backend = Annotated[str | None, _what(help="Runtime: onnxruntime, tflite, openvino, …")]
 Device = Annotated[str | None, _what(help="cpu, cuda, rocm, qaic, xpu, hpu.")]
 Scenario = Annotated[str, _what(help="Offline, Server, SingleStream, MultiStream; a comma list, or all.")]
-Mode = Annotated[str, _what(help="performance, accuracy; a comma list, or all.")]
+Mode = Annotated[str, _what(help="performance, accuracy, compliance; a comma list, or all (the first two).")]
+ComplianceTest = Annotated[
+    str, _what(help="With --mode compliance: TEST01, TEST04, …; a comma list, or all that the round wants.")
+]
 ExecutionMode = Annotated[str, _what(help="test (short, never submittable) or valid (the round's durations, judged).")]
 Round = Annotated[str | None, _what("--round", help="MLPerf Inference round, for example v6.1.")]
 Category = Annotated[str | None, _what(help="datacenter or edge.")]
@@ -36,17 +39,35 @@ Set = Annotated[
 ]
 Engine = Annotated[str | None, _where(help="docker; native only when asked for.")]
 Image = Annotated[str | None, _where(help="Image to use instead of the catalogue's.")]
-Pull = Annotated[str, _where(help="missing, always or never.")]
+Pull = Annotated[str, _where(help="missing, always, never, or only: prebuilt images, never a build.")]
+Registry = Annotated[str | None, _where(help="Where prebuilt images are: HOST:PORT/PATH.")]
+Mirror = Annotated[list[str] | None, _where(metavar="HOST=HOST", help="Ask another registry for base images.")]
 Rebuild = Annotated[bool, _where(help="Build the image even if it is there.")]
 BaseImage = Annotated[str | None, _where(help="Base to build on.")]
 Gpus = Annotated[str | None, _where(help="all, or a comma list of indices or UUIDs.")]
 Memory = Annotated[str | None, _where(help="Memory limit of the container, for example 8g.")]
 Timeout = Annotated[float | None, _where(help="Seconds after which one LoadGen process is stopped.")]
+Privileges = Annotated[str, _where(help="minimal, or vendor: what the vendor's own script asks; shown before use.")]
+Rehearse = Annotated[
+    bool,
+    _where("--rehearse", help="Drive our stand-in for the vendor's image, without its devices."),
+]
 CaBundle = Annotated[Path | None, _where(help="Certificates for builds and downloads, beside the host's.")]
 Proxy = Annotated[str | None, _where(help="Proxy for builds and downloads.")]
 ModelPath = Annotated[Path | None, _yours(help="Your model file; always wins, mounted read-only, recorded by hash.")]
 DatasetPath = Annotated[Path | None, _yours(help="Your prepared data set; always wins.")]
 ModelName = Annotated[str | None, _yours(help="Name for --model-path in results.")]
+Asset = Annotated[
+    list[str] | None, _yours("--asset", metavar="NAME=PATH", help="Your copy of a catalogue asset, by its name.")
+]
+Source = Annotated[
+    list[str] | None, _yours("--source", metavar="NAME=DIR", help="A local clone to build from, DIR or DIR@REVISION.")
+]
+Sdk = Annotated[list[str] | None, _yours("--sdk", metavar="NAME=FILE", help="An SDK archive that only you can bring.")]
+Catalog = Annotated[
+    list[Path] | None,
+    _yours("--catalog", help="A folder with models, implementations and images of your own; before the shipped ones."),
+]
 System = Annotated[str | None, _result(help="Name of the system description.")]
 Submitter = Annotated[str | None, _result(help="Name of the organisation.")]
 ResultsDir = Annotated[Path | None, _result(help="Default ./mlperf-results.")]

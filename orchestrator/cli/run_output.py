@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.output import Progress, say, write_json, write_lines, write_table
+from orchestrator.cli.output import Progress, say, write_json, write_table
 from orchestrator.config.settings import Settings
+from orchestrator.controller.preflight import refuse_faults
 from orchestrator.controller.request import RunRequest
-from orchestrator.controller.session import Session, open_session
-from orchestrator.domain.plan import RunPlan
+from orchestrator.controller.session import open_session
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.controller.runs import Done
-
-_MIB = 1 << 20
 
 
 def carry_out(
@@ -33,9 +30,12 @@ def carry_out(
     """Plan, then show, debug or measure; returns the exit code."""
     if request.debug and not dry_run and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("--debug opens a shell, which needs a terminal", hint="call it from one, or leave --debug out")
-    session = open_session(request, settings)
+    session = open_session(request, settings, refuse=not dry_run)
     if dry_run:
+        from orchestrator.cli.plan_output import show_plans
+
         show_plans(session, as_json=as_json)
+        refuse_faults(session.findings, session.subject)
         return 0
     watcher = Progress(quiet=quiet, verbose=verbose)
     if request.debug:
@@ -108,6 +108,9 @@ def _explain(done: Sequence[Done]) -> None:
         elif one.record.verdict is not None:
             for reason in one.record.verdict.reasons:
                 say(f"{name}: {reason.text}")
+        if one.record.figures:
+            said = "; ".join(f"{figure.unit} {figure.value:.5g}" for figure in one.record.figures)
+            say(f"{name}: {said} (latencies: 99th percentiles)")
     blockers = dict.fromkeys(
         blocker.text for one in done if one.record.verdict is not None for blocker in one.record.verdict.blockers
     )
@@ -136,6 +139,7 @@ def _document(one: Done) -> dict[str, object]:
         "engine": record.engine,
         "state": record.state,
         "result": record.result,
+        "figures": record.figures,
         "accuracy": record.accuracy,
         "accuracy_lower_limit": _limit(one),
         "verdict": record.verdict,
@@ -149,69 +153,3 @@ def _document(one: Done) -> dict[str, object]:
 def _limit(one: Done) -> float | None:
     targets = one.plan.rules.accuracy
     return round(targets[0].lower_limit(one.plan.rules.dataset_samples), 6) if targets else None
-
-
-def show_plans(session: Session, *, as_json: bool) -> None:
-    """The plans, what they would fetch, and the command lines they amount to."""
-    if as_json:
-        write_json(
-            {
-                "schema_version": 1,
-                "dry_run": True,
-                "fetch_bytes": _fetch_bytes(session.plans),
-                "findings": session.findings,
-                "commands": _commands(session),
-                "plans": session.plans,
-            }
-        )
-        return
-    plan = session.plans[0]
-    spec = plan.spec
-    lines = [
-        f"{spec.model} with {spec.implementation}/{spec.backend} on {spec.device.value}, round {spec.round}, "
-        f"{spec.execution_mode.value}, engine {spec.engine.value} ({plan.evidence.value})",
-        f"image: {plan.image.choice.reference or plan.image.entry} for {plan.image.platform}, "
-        f"recipe {plan.image.recipe[:12]}",
-    ]
-    lines += [f"asset: {_asset_line(name, present, bytes_)}" for name, present, bytes_ in _assets(session.plans)]
-    lines += [f"{finding.name}: {finding.text}" for finding in session.findings]
-    for each, commands in zip(session.plans, _commands(session), strict=True):
-        lines.append(f"run: {each.spec.scenario.value} {each.spec.mode.value}")
-        lines += [f"  {command}" for command in commands]
-    write_lines(lines)
-
-
-def _assets(plans: Sequence[RunPlan]) -> list[tuple[str, bool, int]]:
-    found = {asset.key: asset for plan in plans for asset in plan.assets}
-    return [(asset.asset.name, asset.present, asset.fetch_bytes) for asset in found.values()]
-
-
-def _asset_line(name: str, present: bool, bytes_: int) -> str:
-    if present:
-        return f"{name}: present"
-    return f"{name}: {bytes_ / _MIB:.1f} MiB to fetch" if bytes_ else f"{name}: to be prepared here"
-
-
-def _fetch_bytes(plans: Sequence[RunPlan]) -> int:
-    return sum(bytes_ for _, present, bytes_ in _assets(plans) if not present)
-
-
-def _commands(session: Session) -> list[list[str]]:
-    from orchestrator.controller.run import placed
-    from orchestrator.controller.rundir import RunDir
-
-    engine = session.connected.engine
-    return [
-        [
-            engine.equivalent(
-                placed(
-                    execution,
-                    RunDir(Path(session.results) / "runs" / plan.run_id),
-                    plan.spec.engine,
-                    str(plan.image.choice.reference or f"mlperf-docker/{plan.image.entry}"),
-                )
-            )
-            for execution in plan.executions
-        ]
-        for plan in session.plans
-    ]

@@ -1,5 +1,6 @@
-"""Read the catalogue: rounds, benchmarks, implementations and assets, one file each, and only the files named.
+"""Read the catalogue: rounds, benchmarks, offers, implementations and assets, and only the files named.
 
+A folder given with `--catalog` stands before the shipped one: its files add to it, or replace those of the same name.
 Judges nothing; `config/consistency.py` checks that the parts fit together.
 """
 
@@ -7,19 +8,23 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar, cast
 
 from orchestrator.domain.asset import Asset
-from orchestrator.domain.benchmark import Benchmark, Implementation, Round
+from orchestrator.domain.benchmark import Benchmark, Implementation, OfferSheet, Round
+from orchestrator.domain.compliance import ComplianceTest
 from orchestrator.errors import ConfigError
-from orchestrator.host.shipped import package
+from orchestrator.host.shipped import overlays, package
 
 T = TypeVar("T")
 
 _ALIASES = re.compile(r"^aliases: \[(.*)\]$", re.MULTILINE)
+_VARIANTS = re.compile(r"^variants:\n((?: .*\n)+)", re.MULTILINE)
+_VARIANT = re.compile(r"^  ([^\s:#]+):", re.MULTILINE)
 _DEFAULT = re.compile(r"^default: true$", re.MULTILINE)
 
 
@@ -49,26 +54,59 @@ def benchmark_names() -> tuple[str, ...]:
 
 @functools.cache
 def benchmark_aliases() -> Mapping[str, str]:
-    """Alias to name, out of the files' `aliases: […]` lines (nothing else of them is parsed)."""
+    """Alias or variant to name, out of the files' `aliases: […]` lines and `variants:` (nothing else is parsed)."""
     found: dict[str, str] = {}
     for name in benchmark_names():
-        line = _ALIASES.search(_file("benchmarks", name).read_text(encoding="utf-8"))
+        text = _file("benchmarks", name).read_text(encoding="utf-8")
+        line, variants = _ALIASES.search(text), _VARIANTS.search(text)
         if line is not None:
             found.update({alias.strip(): name for alias in line[1].split(",") if alias.strip()})
+        if variants is not None:
+            found.update(dict.fromkeys(_VARIANT.findall(variants[1]), name))
     return MappingProxyType(found)
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """A benchmark by name or alias; UsageError with the nearest match when unknown."""
+    """A benchmark by name or alias, or one variant of it; UsageError with the nearest match when unknown."""
     known = benchmark_names()
+    asked, name = name, name if name in known else benchmark_aliases().get(name, name)
     if name in known:
-        return _load(Benchmark, "benchmarks", "model", name)
-    aliases = benchmark_aliases()
-    if name in aliases:
-        return _load(Benchmark, "benchmarks", "model", aliases[name])
+        found = _with_offers(name)
+        return found.variant(asked) if asked in found.variants else found
     from orchestrator.domain.suggest import unknown
 
-    raise unknown("model", name, (*known, *aliases))
+    raise unknown("model", name, (*known, *benchmark_aliases()))
+
+
+def offer_sheets(family: str) -> Iterator[tuple[str, OfferSheet]]:
+    """What each implementation offers for a family of benchmarks, as (implementation, sheet)."""
+    for implementation in _folders("offers"):
+        folder = f"offers/{implementation}"
+        if family in _names(folder):
+            yield implementation, cast(OfferSheet, _read(cast(Hashable, OfferSheet), folder, family))
+
+
+def offer_files() -> tuple[tuple[str, str], ...]:
+    """Every file under `catalog/offers/`, as (implementation, family)."""
+    return tuple((folder, name) for folder in _folders("offers") for name in _names(f"offers/{folder}"))
+
+
+@functools.cache
+def _with_offers(name: str) -> Benchmark:
+    """A benchmark with the offers of all implementations joined to its own."""
+    benchmark = _load(Benchmark, "benchmarks", "model", name)
+    found = list(benchmark.offers)
+    for implementation, sheet in offer_sheets(benchmark.family or name):
+        if sheet.benchmarks and name not in sheet.benchmarks:
+            continue
+        for offer in sheet.offers:
+            if offer.implementation != implementation:
+                raise ConfigError(
+                    (f"catalog/offers/{implementation}: an offer names the implementation '{offer.implementation}'",)
+                )
+            if not offer.benchmarks or name in offer.benchmarks:
+                found.append(offer)
+    return replace(benchmark, offers=tuple(found))
 
 
 def implementation_names() -> tuple[str, ...]:
@@ -91,18 +129,44 @@ def load_asset(name: str) -> Asset:
     return _load(Asset, "assets", "asset", name)
 
 
+def compliance_names() -> tuple[str, ...]:
+    """Names of the compliance tests."""
+    return _names("compliance")
+
+
+def load_compliance(name: str) -> ComplianceTest:
+    """A compliance test by name; UsageError with the nearest match when unknown."""
+    return _load(ComplianceTest, "compliance", "compliance test", name)
+
+
 def catalogue_file(folder: str, name: str) -> Path:
     """Path of one catalogue file, whether it exists or not."""
     return _file(folder, name)
 
 
+def forget() -> None:
+    """Drop what was read (after a change of the catalogue folders)."""
+    for cached in (default_round, benchmark_aliases, _with_offers, _names, _folders, _read):
+        cached.cache_clear()
+
+
+def _roots() -> tuple[Path, ...]:
+    return (*overlays(), package("catalog"))
+
+
 @functools.cache
 def _names(folder: str) -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in package("catalog", folder).glob("*.yaml")))
+    return tuple(sorted({path.stem for root in _roots() for path in (root / folder).glob("*.yaml")}))
+
+
+@functools.cache
+def _folders(folder: str) -> tuple[str, ...]:
+    return tuple(sorted({path.name for root in _roots() for path in (root / folder).glob("*/")}))
 
 
 def _file(folder: str, name: str) -> Path:
-    return package("catalog", folder, f"{name}.yaml")
+    places = [root / folder / f"{name}.yaml" for root in _roots()]
+    return next((place for place in places if place.is_file()), places[-1])
 
 
 def _load(kind: type[T], folder: str, what: str, name: str) -> T:
@@ -117,5 +181,6 @@ def _load(kind: type[T], folder: str, what: str, name: str) -> T:
 def _read(kind: Hashable, folder: str, name: str) -> object:
     from orchestrator.config.decode import decode_yaml
 
-    text = _file(folder, name).read_text(encoding="utf-8")
-    return decode_yaml(cast(type[object], kind), text, f"catalog/{folder}/{name}.yaml")
+    path = _file(folder, name)
+    shown = f"catalog/{folder}/{name}.yaml" if path.is_relative_to(package("catalog")) else str(path)
+    return decode_yaml(cast(type[object], kind), path.read_text(encoding="utf-8"), shown)

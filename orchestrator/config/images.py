@@ -1,4 +1,4 @@
-"""Read images.yaml: one entry per image, keyed by its name. Knows nothing of rendering or engines."""
+"""Read images.yaml (and those of the user's catalogue folders): one entry per image. Knows nothing of rendering."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from orchestrator.config.decode import decode_entries
 from orchestrator.domain.image import ImageEntry
 from orchestrator.errors import ConfigError
-from orchestrator.host.shipped import shipped
+from orchestrator.host.shipped import overlays, shipped
 
 
 @functools.cache
@@ -18,4 +18,9 @@ def image_entries() -> Mapping[str, ImageEntry]:
         text = shipped("images.yaml").read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError((f"{error.filename} is missing",), hint="install mlperf-docker anew") from error
-    return decode_entries(ImageEntry, text, "images.yaml", section="images")
+    found = dict(decode_entries(ImageEntry, text, "images.yaml", section="images"))
+    for folder in reversed(overlays()):
+        own = folder / "images.yaml"
+        if own.is_file():
+            found.update(decode_entries(ImageEntry, own.read_text(encoding="utf-8"), str(own), section="images"))
+    return found

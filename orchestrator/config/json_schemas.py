@@ -9,7 +9,8 @@ from orchestrator.config.decode import SCHEMA_VERSION
 from orchestrator.config.settings import SettingsFile
 from orchestrator.config.shapes import schema_of
 from orchestrator.domain.asset import Asset
-from orchestrator.domain.benchmark import Benchmark, Implementation, Round
+from orchestrator.domain.benchmark import Benchmark, Implementation, OfferSheet, Round
+from orchestrator.domain.compliance import ComplianceTest
 from orchestrator.domain.image import ImageEntry
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _KINDS: dict[str, tuple[type, str]] = {
     "asset.json": (Asset, "A file of orchestrator/catalog/assets"),
     "benchmark.json": (Benchmark, "A file of orchestrator/catalog/benchmarks"),
     "implementation.json": (Implementation, "A file of orchestrator/catalog/implementations"),
+    "compliance-test.json": (ComplianceTest, "A file of orchestrator/catalog/compliance"),
+    "offer-sheet.json": (OfferSheet, "A file of orchestrator/catalog/offers/<implementation>"),
     "round.json": (Round, "A file of orchestrator/catalog/rounds"),
     "settings.json": (SettingsFile, "mlperf-docker.yaml, ~/.config/mlperf-docker/config.yaml"),
 }

@@ -6,6 +6,7 @@ Reads YAML only when a file exists. Judges only form: whether a system or a sche
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,10 @@ class SettingsFile:
     cache_dir: str | None = None
     results_dir: str | None = None
     registry: str | None = None
+    registry_timeout_s: float | None = None
     mirrors: Pairs | None = None
+    images_lock: str | None = None
+    image_key: str | None = None
     http_proxy: str | None = None
     https_proxy: str | None = None
     no_proxy: str | None = None
@@ -50,6 +54,9 @@ class SettingsFile:
 class Settings:
     """What is in force. `mirrors` are pairs (host, host to ask instead); None means: not set.
 
+    `registry` is the prefix of published images, `images_lock` the file that pins them, `image_key` the public key
+    that they must be signed with.
+
     `origins` says for each field where its value came from: `flag`, a variable's name, `file:line` or `default`.
     """
 
@@ -60,7 +67,10 @@ class Settings:
     cache_dir: Path
     results_dir: Path
     registry: str | None
+    registry_timeout_s: float
     mirrors: Pairs
+    images_lock: Path
+    image_key: Path | None
     http_proxy: str | None
     https_proxy: str | None
     no_proxy: str | None
@@ -72,50 +82,25 @@ class Settings:
 
 NAMES = tuple(item.name for item in dataclasses.fields(SettingsFile))
 VARIABLES = MappingProxyType({name: PREFIX + ("CACHE" if name == "cache_dir" else name.upper()) for name in NAMES})
-_FLAGS = {"mirrors": "--mirror", "http_proxy": "--proxy", "https_proxy": "--proxy"}
-_PATHS = {"cache_dir", "results_dir", "ca_bundle"}
+_FLAGS = {"mirrors": "--mirror", "images_lock": "--file", "http_proxy": "--proxy", "https_proxy": "--proxy"}
+_PATHS = {"cache_dir", "results_dir", "ca_bundle", "images_lock", "image_key"}
+_REGISTRY_TIMEOUT_S = 60.0
 _COMMON_VARIABLES = {
     "http_proxy": ("http_proxy", "HTTP_PROXY"),
     "https_proxy": ("https_proxy", "HTTPS_PROXY"),
     "no_proxy": ("no_proxy", "NO_PROXY"),
 }
 
-_HEAD = """\
-# Settings of mlperf-docker. Take away the # before a setting to set it.
-# A flag wins over a variable, that over ./mlperf-docker.yaml, that over ~/.config/mlperf-docker/config.yaml,
-# that over /etc/mlperf-docker/config.yaml. Paths are relative to this file; ~/ is your home folder.
-# `mlperf-docker config show --origin` says what holds and where it comes from.
-"""
-_TEMPLATE = MappingProxyType(
-    {
-        "submitter": ("The organisation that results are recorded for.", "Example Organisation"),
-        "system": ("Name of the system description, used in paths and results.", "lab-server-1"),
-        "round": ("The round whose rules and LoadGen hold; without it, the newest.", "v6.1"),
-        "engine": ("docker or native; without it, docker.", "docker"),
-        "cache_dir": ("Where models, data sets and environments are kept.", "~/.cache/mlperf-docker"),
-        "results_dir": ("Where run directories are made; without it, ./mlperf-results.", "~/mlperf-results"),
-        "registry": (
-            "Not used by this version: where prebuilt images are looked for.",
-            "registry.example/mlperf-docker",
-        ),
-        "mirrors": ("Not used by this version: hosts to ask instead of others.", "{upstream.example: mirror.example}"),
-        "http_proxy": ("Proxy for http; without it, the variable http_proxy.", "http://proxy.example:3128"),
-        "https_proxy": ("Proxy for https; without it, the variable https_proxy.", "http://proxy.example:3128"),
-        "no_proxy": ("Hosts that are reached without a proxy; without it, no_proxy.", "localhost,.example"),
-        "ca_bundle": ("PEM file with the certificates of this site.", "~/certificates/site.pem"),
-        "docker_url": ("Address of the container engine; without it, DOCKER_HOST.", "unix:///var/run/docker.sock"),
-        "site": ("Not used by this version: the scheduler site that runs are given to.", "cluster-a"),
-    }
-)
+_PREFIX_OF_NAMES = re.compile(r"^[a-z0-9]+(?:[._-][a-z0-9]+)*(?::\d+)?(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$")
 
-Value = str | EngineName | Path | Pairs
+Value = str | float | EngineName | Path | Pairs
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A value of one layer and where it came from; `base` is the folder that a relative path starts at."""
 
-    value: str | EngineName | Pairs
+    value: str | float | EngineName | Pairs
     origin: str
     place: str
     base: Path
@@ -138,7 +123,12 @@ def load_settings(
     for path in settings_files(environ=environ, cwd=cwd, home=home, system_file=system_file):
         layers.append(_from_file(path, faults))
     layers.append(_from_common_variables(environ, cwd))
-    defaults: dict[str, Value] = {"cache_dir": _cache_home(environ, home), "results_dir": cwd / "mlperf-results"}
+    defaults: dict[str, Value] = {
+        "cache_dir": _cache_home(environ, home),
+        "results_dir": cwd / "mlperf-results",
+        "registry_timeout_s": _REGISTRY_TIMEOUT_S,
+        "images_lock": cwd / "images.lock",
+    }
     values: dict[str, Value | None] = {}
     origins: dict[str, str] = {}
     for name in NAMES:
@@ -159,14 +149,6 @@ def shown(settings: Settings) -> tuple[tuple[str, str | None, str], ...]:
             value = ",".join(f"{host}={other}" for host, other in value) or None
         rows.append((name, None if value is None else str(value), settings.origins[name]))
     return tuple(rows)
-
-
-def render_template() -> str:
-    """The text that `config init` writes: every setting, commented out, with what it means and an example."""
-    parts = [_HEAD]
-    for name, (meaning, example) in _TEMPLATE.items():
-        parts.append(f"# {meaning}\n# Variable: {VARIABLES[name]}\n#{name}: {example}\n")
-    return "\n".join(parts)
 
 
 def settings_files(*, environ: Mapping[str, str], cwd: Path, home: Path, system_file: Path) -> tuple[Path, ...]:
@@ -223,7 +205,7 @@ def _from_file(path: Path, faults: list[str]) -> dict[str, _Found]:
     return {name: _in_file(path, document, name, value) for name, value in values.items() if value is not None}
 
 
-def _in_file(path: Path, document: Document, name: str, value: str | EngineName | Pairs) -> _Found:
+def _in_file(path: Path, document: Document, name: str, value: str | float | EngineName | Pairs) -> _Found:
     line = document.place((name,), of_key=True).line
     return _Found(value, f"{path}:{line}", document.where((name,)), path.parent)
 
@@ -231,6 +213,10 @@ def _in_file(path: Path, document: Document, name: str, value: str | EngineName 
 def _settle(name: str, found: _Found, home: Path, faults: list[str]) -> Value | None:
     """The value in its final form; a fault when it cannot be."""
     value = found.value
+    if name == "mirrors" and isinstance(value, tuple):
+        return _checked_mirrors(found, value, faults)
+    if name == "registry_timeout_s" and not isinstance(value, tuple):
+        return _seconds(found, str(value), faults)
     if not isinstance(value, str) or isinstance(value, EngineName):
         return value
     if not value.strip():
@@ -241,6 +227,7 @@ def _settle(name: str, found: _Found, home: Path, faults: list[str]) -> Value | 
     checks: dict[str, Callable[[_Found, str, list[str]], Value | None]] = {
         "engine": _engine,
         "mirrors": _mirrors,
+        "registry": _registry,
         "round": _round,
     }
     return checks[name](found, value, faults) if name in checks else value
@@ -269,8 +256,40 @@ def _mirrors(found: _Found, value: str, faults: list[str]) -> Value | None:
         host, equals, other = item.strip().partition("=")
         if not (host and equals and other):
             faults.append(f"{found.place}: '{item.strip()}' is not a mirror; write HOST=HOST, several with commas")
-        pairs.append((host, other))
-    return tuple(pairs)
+        else:
+            pairs.append((host, other))
+    return _checked_mirrors(found, tuple(pairs), faults)
+
+
+def _checked_mirrors(found: _Found, pairs: Pairs, faults: list[str]) -> Pairs:
+    for host, other in pairs:
+        if not _PREFIX_OF_NAMES.match(other) or "/" in host:
+            faults.append(
+                f"{found.place}: '{host}={other}' is not a mirror; write HOST=HOST, as docker.io=mirror.example"
+            )
+    return pairs
+
+
+def _registry(found: _Found, value: str, faults: list[str]) -> Value | None:
+    prefix = value.rstrip("/")
+    if _PREFIX_OF_NAMES.match(prefix):
+        return prefix
+    faults.append(
+        f"{found.place}: '{value}' is not a registry; write HOST[:PORT][/PATH] without scheme and tag, "
+        "for example registry.example/mlperf-docker"
+    )
+    return None
+
+
+def _seconds(found: _Found, value: str, faults: list[str]) -> Value | None:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds < float("inf"):
+        return seconds
+    faults.append(f"{found.place}: '{value}' is not a number of seconds above 0")
+    return None
 
 
 def _settings(values: Mapping[str, Value | None], origins: Mapping[str, str]) -> Settings:
@@ -283,7 +302,8 @@ def _settings(values: Mapping[str, Value | None], origins: Mapping[str, str]) ->
         return value if isinstance(value, Path) else None
 
     engine, mirrors, cache, results = (values["engine"], values["mirrors"], path("cache_dir"), path("results_dir"))
-    assert cache is not None and results is not None  # noqa: S101 - both have defaults
+    timeout, pins = values["registry_timeout_s"], path("images_lock")
+    assert cache is not None and results is not None and pins is not None  # noqa: S101 - they have defaults
     return Settings(
         submitter=text("submitter"),
         system=text("system"),
@@ -292,7 +312,10 @@ def _settings(values: Mapping[str, Value | None], origins: Mapping[str, str]) ->
         cache_dir=cache,
         results_dir=results,
         registry=text("registry"),
+        registry_timeout_s=timeout if isinstance(timeout, float) else _REGISTRY_TIMEOUT_S,
         mirrors=mirrors if isinstance(mirrors, tuple) else (),
+        images_lock=pins,
+        image_key=path("image_key"),
         http_proxy=text("http_proxy"),
         https_proxy=text("https_proxy"),
         no_proxy=text("no_proxy"),

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.domain.measurement import AccuracyLog, AccuracyResult, DetailLog
+from orchestrator.domain.plan import Rules
 from orchestrator.domain.terms import Mode
 from orchestrator.errors import HarnessError
 from orchestrator.loadgen.accuracy import read_accuracy_log
+from orchestrator.loadgen.accuracy_text import read_counts, read_metrics
 from orchestrator.loadgen.detail import parse_detail
 
 _PIECE_BYTES = 1 << 20
@@ -25,15 +27,36 @@ class Collected:
     accuracy: AccuracyResult | None
 
 
-def collect(folder: Path, mode: Mode) -> Collected:
-    """Read the logs of one execution's folder."""
+def collect(folder: Path, mode: Mode, rules: Rules) -> Collected:
+    """Read the logs of one execution's folder; `rules` name the metrics that its accuracy.txt may hold.
+
+    Our own harnesses write report.json, official accuracy scripts accuracy.txt; the former wins.
+    """
     detail = parse_detail(pieces(folder / "mlperf_log_detail.txt"))
     if mode is not Mode.ACCURACY:
         return Collected(detail=detail, accuracy_log=None, accuracy=None)
-    return Collected(
-        detail=detail,
-        accuracy_log=read_accuracy_log(pieces(folder / "mlperf_log_accuracy.json")),
-        accuracy=_accuracy_result(folder / "report.json"),
+    log = read_accuracy_log(pieces(folder / "mlperf_log_accuracy.json"))
+    report, text = folder / "report.json", folder / "accuracy.txt"
+    accuracy = _accuracy_result(report) if report.is_file() else None
+    if accuracy is None and text.is_file():
+        accuracy = _official_result(text, rules, log)
+    return Collected(detail=detail, accuracy_log=log, accuracy=accuracy)
+
+
+def _official_result(path: Path, rules: Rules, log: AccuracyLog) -> AccuracyResult | None:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    found = read_metrics(text, [target.metric for target in rules.accuracy], rules.accuracy_lines)
+    if not found:
+        return None
+    (first, value), *others = found.items()
+    good, total = read_counts(text)
+    return AccuracyResult(
+        metric=first,
+        value=value,
+        good=good,
+        total=total if total is not None else log.distinct_samples,
+        log_sha256=log.sha256,
+        others=tuple(others),
     )
 
 

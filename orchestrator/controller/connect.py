@@ -6,9 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from orchestrator.config.images import image_entries
 from orchestrator.config.settings import Settings
+from orchestrator.controller.host_facts import host_facts
 from orchestrator.controller.planning import Ground
 from orchestrator.controller.preparation import ContainerPreparer
 from orchestrator.controller.run import Tools
@@ -18,8 +20,11 @@ from orchestrator.domain.ports import Assets, Engine, Images
 from orchestrator.domain.site import Site
 from orchestrator.domain.terms import EngineName
 from orchestrator.errors import EngineError
-from orchestrator.host.machine import describe_machine, platform_name, usable_cpus
+from orchestrator.host.machine import describe_machine, platform_name
 from orchestrator.host.site import detect_site
+
+if TYPE_CHECKING:
+    from orchestrator.images.places import Places
 
 _PREPARING = "generic-prepare"
 _HERE = (EngineName.DOCKER, EngineName.NATIVE)
@@ -56,7 +61,7 @@ def connect_to(engine: EngineName, settings: Settings, *, round_name: str, choic
         round=round_name,
         platform=platform,
         user=(os.geteuid(), os.getegid()),
-        choice=ImageChoice(base=choice.base),
+        choice=ImageChoice(base=choice.base, pull=choice.pull),
     )
     assets = _assets(
         settings,
@@ -67,7 +72,8 @@ def connect_to(engine: EngineName, settings: Settings, *, round_name: str, choic
         images=images,
         assets=assets,
         platform=platform,
-        usable_cpus=usable_cpus(),
+        host=host_facts(),
+        work=settings.cache_dir / "work",
         now=datetime.now(UTC),
     )
     return Connected(engine=carrier, images=images, assets=assets, ground=ground)
@@ -103,6 +109,19 @@ def site_of(settings: Settings) -> Site:
     )
 
 
+def places_of(settings: Settings) -> Places:
+    """Where the settings say that images come from and go to."""
+    from orchestrator.images.places import Places
+
+    return Places(
+        registry=settings.registry,
+        mirrors=settings.mirrors,
+        lock_file=settings.images_lock,
+        key=settings.image_key,
+        stall_s=settings.registry_timeout_s,
+    )
+
+
 def _adapters(engine: EngineName, settings: Settings, site: Site) -> tuple[Engine, Images]:
     entries = image_entries()
     if engine is EngineName.NATIVE:
@@ -114,7 +133,8 @@ def _adapters(engine: EngineName, settings: Settings, site: Site) -> tuple[Engin
     from orchestrator.images.docker_images import DockerImages
 
     url = settings.docker_url
-    return DockerEngine(url), DockerImages(entries, url=url, site=site, cache=settings.cache_dir)
+    images = DockerImages(entries, url=url, site=site, cache=settings.cache_dir, places=places_of(settings))
+    return DockerEngine(url), images
 
 
 def _assets(settings: Settings, preparer: ContainerPreparer, *, code_key: Callable[[str], str]) -> Assets:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.controller.configure import write_configuration
-from orchestrator.controller.run import Tools, placed
+from orchestrator.controller.run import Tools, ensure_image
 from orchestrator.controller.rundir import RunDir
+from orchestrator.controller.steps import make_folders, placed
 from orchestrator.controller.watch import Watcher
 from orchestrator.domain.container import ContainerSpec
 from orchestrator.domain.plan import RunPlan
@@ -20,12 +21,15 @@ def open_shell(plan: RunPlan, results: Path, tools: Tools, watcher: Watcher) -> 
     The directory stands under `debug/`, apart from the runs: nothing in it is ever a result.
     """
     directory = RunDir.create(results / "debug", plan)
-    ready = tools.images.ensure(replace(plan.image, debug=True), log=lambda _: None, say=watcher.say)
+    ready = ensure_image(replace(plan.image, debug=True), plan.stand_in, tools.images, lambda _: None, watcher.say)
     for planned in tools.assets.needed(plan.assets):
         tools.assets.ensure(planned, say=watcher.say)
-    execution = replace(plan.result_execution, settings=replace(plan.result_execution.settings, fit=None))
+    execution = plan.result_execution
+    if execution.settings is not None:
+        execution = replace(execution, settings=replace(execution.settings, fit=None))
     write_configuration(directory, execution, rate=None, machine=tools.describe_machine())
     spec = placed(execution, directory, plan.spec.engine, ready.handle)
+    make_folders(spec)
     watcher.say(f"a shell in the prepared container; the harness would be: {' '.join(spec.command)}")
     watcher.say(f"its output folder is {directory.folder(execution)}")
     return tools.engine.shell(_interactive(spec, plan.spec.engine), run_id=plan.run_id)

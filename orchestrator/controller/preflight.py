@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from orchestrator.config.images import image_entries
+from orchestrator.controller.host_facts import host_of
 from orchestrator.controller.request import Choice
-from orchestrator.domain.asset import PlannedAsset
+from orchestrator.domain.asset import PlannedAsset, is_fetched, origin_of
 from orchestrator.domain.finding import Finding, Level, fault, note, ok
+from orchestrator.domain.plan import RunPlan
+from orchestrator.domain.ports import Images
 from orchestrator.domain.terms import Device
 from orchestrator.errors import PreflightError
 from orchestrator.host.disks import disk
@@ -23,18 +27,81 @@ def preflight_choice(choice: Choice, machine: Machine) -> tuple[Finding, ...]:
 
 def _on_choice(choice: Choice, machine: Machine) -> Iterator[Finding]:
     spec, offer = choice.spec, choice.offer
-    if spec.device is not Device.CPU:
+    if spec.rehearse:
+        yield note(
+            "rehearsal", f"our stand-in takes the place of {spec.implementation}'s image", "no figure means much"
+        )
+    elif spec.device is not Device.CPU:
         from orchestrator.controller.gpu_preflight import gpu_preflight
 
         yield from gpu_preflight(spec.device, machine)
-    if spec.implementation != "generic":
+    if not choice.implementation.drives:
         yield fault(
             f"implementation {spec.implementation}",
             f"this version knows what '{spec.implementation}' needs ({offer.evidence.value}), but cannot drive it yet",
             f"mlperf-docker implementations show {spec.implementation}",
         )
-    for need in offer.needs:
+    yield from _on_platform(choice, machine)
+    for need in () if spec.rehearse else offer.needs:
         yield note("you bring", need, "have it ready; it cannot be fetched for you")
+
+
+def _on_platform(choice: Choice, machine: Machine) -> Iterator[Finding]:
+    """Whether the image exists for this machine's processors, said before anything is rendered or pulled."""
+    entry, platform = image_entries().get(choice.offer.image), host_of(machine).architecture
+    if entry is None or choice.spec.image.reference is not None or choice.spec.image.base is not None:
+        return
+    if f"linux/{platform}" not in entry.platforms:
+        there = ", ".join(entry.platforms)
+        yield fault(
+            "platform", f"image '{entry.name}' exists for {there}, not for linux/{platform}", "use such a machine"
+        )
+    elif entry.base_for(choice.round.name, platform) is None:
+        known = sorted(
+            {
+                f"{name} on {arch}"
+                for base in entry.bases
+                for name in base.rounds or ("any round",)
+                for arch in base.architectures or ("any architecture",)
+            }
+        )
+        yield fault(
+            "base image",
+            f"image '{entry.name}' has no base for round {choice.round.name} on {platform}",
+            f"it has one for {'; '.join(known) or 'none'}; or name one with --base-image",
+        )
+
+
+def preflight_assets(assets: Iterable[PlannedAsset]) -> tuple[Finding, ...]:
+    """What this version cannot fetch and nobody gave: from where to get it, and how to hand it over."""
+    unique = {asset.asset.name: asset for asset in assets}.values()
+    return tuple(_missing(asset) for asset in unique if not asset.present and not is_fetched(asset.asset.source))
+
+
+def preflight_images(plans: Iterable[RunPlan], images: Images) -> tuple[Finding, ...]:
+    """What must be named before an image can be made: SDK archives, a revision that nobody knows."""
+    wanted = {
+        image.entry: image for plan in plans for image in (plan.image, *plan.other_images) if not image.choice.reference
+    }
+    return tuple(
+        fault(f"image {image.entry}", cause, remedy)
+        for image in wanted.values()
+        for cause, remedy in images.recipe(
+            image.entry, round_name=image.round, platform=image.platform, choice=image.choice
+        ).missing
+    )
+
+
+def _missing(planned: PlannedAsset) -> Finding:
+    asset = planned.asset
+    size = f", {planned.fetch_bytes / 1e9:.3g} GB" if planned.fetch_bytes else ""
+    size += " (estimated)" if size and asset.size_estimated else ""
+    gate = f"; first: {asset.gate}" if asset.gate else ""
+    return fault(
+        f"{asset.kind.value} {asset.name}",
+        f"is not here: {origin_of(asset.source)}{size}; licence: {asset.licence}{gate}",
+        f"get it, then --asset {asset.name}=PATH",
+    )
 
 
 def preflight_disk(assets: Iterable[PlannedAsset], cache: Path, results: Path) -> tuple[Finding, ...]:

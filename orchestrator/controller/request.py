@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,27 +9,29 @@ from pathlib import Path
 from typing import TypeVar
 
 from orchestrator.config.catalog import load_benchmark, load_implementation, load_round
-from orchestrator.domain.benchmark import Benchmark, BenchmarkRules, Offer, Round
+from orchestrator.config.images import image_entries
+from orchestrator.controller.offering import Wanted, choose_offer
+from orchestrator.controller.own_model import own_model
+from orchestrator.domain.benchmark import Benchmark, BenchmarkRules, Implementation, Offer, Round
 from orchestrator.domain.image import ImageChoice
 from orchestrator.domain.spec import Knobs, LoadGenWishes, RunSpec
-from orchestrator.domain.suggest import nearest, unknown
+from orchestrator.domain.suggest import unknown
 from orchestrator.domain.terms import (
     Category,
     Device,
     Division,
     EngineName,
-    Evidence,
     ExecutionMode,
     Mode,
     Scenario,
     Suite,
+    Tier,
 )
 from orchestrator.errors import UsageError
+from orchestrator.implementations.common import check_knob
 
 ALL = "all"
 _DIMENSION = "dim."  # size of an open dimension of generated inputs: named by the model, so not in the catalogue
-_BACKEND_OF_SUFFIX = {".onnx": "onnxruntime", ".tflite": "tflite"}
-_SMALL_SCENARIOS = (Scenario.OFFLINE, Scenario.SERVER, Scenario.SINGLE_STREAM, Scenario.MULTI_STREAM)
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -57,6 +58,12 @@ class RunRequest:
     model_path: Path | None = None
     dataset_path: Path | None = None
     model_name: str | None = None
+    compliance_tests: str = ALL
+    privileges: Tier = Tier.MINIMAL
+    sources: tuple[tuple[str, Path], ...] = ()
+    sdks: tuple[tuple[str, Path], ...] = ()
+    assets: tuple[tuple[str, Path], ...] = ()
+    rehearse: bool = False
     gpus: tuple[str, ...] = ()
     run_prefix: tuple[str, ...] = ()
     memory_bytes: int | None = None
@@ -73,6 +80,7 @@ class Choice:
     rules: BenchmarkRules
     offer: Offer
     round: Round
+    implementation: Implementation
 
 
 def choose(request: RunRequest) -> tuple[Choice, ...]:
@@ -88,12 +96,21 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
             f"'{benchmark.name}' is not part of round {round_.name}",
             hint=f"its rounds: {', '.join(sorted(benchmark.rules))}; choose one with --round",
         )
-    offer = _offer(request, benchmark, round_)
+    if request.implementation is not None:
+        load_implementation(request.implementation)
+    asked = Wanted(
+        implementation=request.implementation,
+        backend=request.backend,
+        device=request.device,
+        scenarios=() if request.scenarios.lower() == ALL else _listed(request.scenarios, Scenario, "scenario"),
+    )
+    offer = choose_offer(asked, benchmark, round_, rules)
+    implementation = load_implementation(offer.implementation)
     device = request.device or offer.devices[0]
-    _refuse_idle_options(request, device)
-    _check_knobs(request, offer)
-    scenarios = _scenarios(request, benchmark, rules)
-    modes = _modes(request, benchmark)
+    _refuse_idle_options(request, implementation, device)
+    _check_knobs(request, offer, implementation)
+    scenarios = _scenarios(request, benchmark, rules, offer)
+    modes = _modes(request, benchmark, rules)
     spec = RunSpec(
         model=benchmark.name,
         implementation=offer.implementation,
@@ -113,6 +130,12 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
         image=request.image,
         model_path=request.model_path.absolute() if request.model_path else None,
         dataset_path=request.dataset_path.absolute() if request.dataset_path else None,
+        model_name=request.model_name if benchmark.suite is Suite.MLPERF else None,
+        privileges=request.privileges,
+        sources=request.sources,
+        sdks=request.sdks,
+        assets=tuple((name, path.absolute()) for name, path in request.assets),
+        rehearse=request.rehearse,
         gpus=request.gpus,
         run_prefix=request.run_prefix,
         memory_bytes=request.memory_bytes,
@@ -120,30 +143,31 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
     )
     return tuple(
         Choice(
-            spec=replace(spec, scenario=scenario, mode=mode),
+            spec=replace(spec, scenario=scenario, mode=mode, compliance_test=test),
             benchmark=benchmark,
             rules=rules,
             offer=offer,
             round=round_,
+            implementation=implementation,
         )
         for scenario in scenarios
         for mode in modes
+        for test in (_compliance(request, benchmark, rules) if mode is Mode.COMPLIANCE else (None,))
     )
 
 
-def _check_knobs(request: RunRequest, offer: Offer) -> None:
+def _check_knobs(request: RunRequest, offer: Offer, implementation: Implementation) -> None:
     """Names and values of `--set` that this backend does not know are told before anything starts."""
-    known = load_implementation(offer.implementation).knobs.get(offer.backend, {})
+    known = {**implementation.knobs.get("any", {}), **implementation.knobs.get(offer.backend, {})}
     for name, value in request.knobs.extra:
         if name.startswith(_DIMENSION):
             continue
         if name not in known:
             raise unknown(f"--set option of {offer.implementation}/{offer.backend}", name, known)
-        if known[name] and value not in known[name]:
-            raise unknown(f"value of --set {name}", value, known[name])
+        check_knob(name, known[name], value)
 
 
-def _refuse_idle_options(request: RunRequest, device: Device) -> None:
+def _refuse_idle_options(request: RunRequest, implementation: Implementation, device: Device) -> None:
     """What would be ignored is an error."""
     if request.gpus and device is Device.CPU:
         raise UsageError("--gpus chooses among GPUs, but this run uses the processors", hint="add --device")
@@ -152,135 +176,93 @@ def _refuse_idle_options(request: RunRequest, device: Device) -> None:
             "--test-query-count is for test runs; a valid run takes its counts from the round",
             hint="use --execution-mode test, or --min-duration for a shorter valid run",
         )
+    for option, given, known in (
+        ("--source", request.sources, implementation.sources),
+        ("--sdk", request.sdks, tuple(implementation.sdks)),
+    ):
+        for name, _ in given:
+            if name not in known:
+                raise unknown(f"{option} of implementation '{implementation.name}'", name, known)
+    if request.rehearse and f"rehearsal-{implementation.name}" not in image_entries():
+        raise UsageError(
+            f"there is no stand-in to rehearse '{implementation.name}' against",
+            hint="it needs none, or nobody has written one: leave --rehearse out",
+        )
 
 
 def _benchmark(request: RunRequest) -> Benchmark:
     if request.model is not None:
-        if request.model_name is not None:
+        if request.model_name is not None and request.model_path is None:
             raise UsageError(
                 f"--model-name '{request.model_name}' is for a model file of your own, and --model names another",
-                hint="leave one of them out",
+                hint="leave one of them out, or give your file with --model-path",
             )
-        return load_benchmark(request.model)
+        found = load_benchmark(request.model)
+        if request.model_name is not None and found.suite is not Suite.MLPERF:
+            raise UsageError(
+                f"'{found.name}' is no benchmark of a round, so your model needs no name within it",
+                hint="leave --model-name out, or leave --model out to run the file by itself",
+            )
+        return found
     if request.model_path is None:
         raise UsageError(
             "no model was named", hint="--model NAME (see 'mlperf-docker models list') or --model-path FILE"
         )
-    return custom_benchmark(request.model_path, request.model_name, measured_data=request.dataset_path is not None)
+    return own_model(request.model_path, request.model_name, measured_data=request.dataset_path is not None)
 
 
-def custom_benchmark(path: Path, name: str | None, *, measured_data: bool) -> Benchmark:
-    """A catalogue entry for a file of the user's: the generic implementation, no rules to be judged by."""
-    backend = _BACKEND_OF_SUFFIX.get(path.suffix.lower())
-    if backend is None:
-        raise UsageError(
-            f"--model-path {path}: no backend reads '{path.suffix or 'a file without suffix'}'",
-            hint=f"files that can be run: {', '.join(sorted(_BACKEND_OF_SUFFIX))}",
-        )
-    title = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem)
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", title) is None:
-        raise UsageError(f"--model-name '{title}': letters, digits, dots, dashes and underscores only")
-    backends = (backend, "openvino") if backend == "onnxruntime" else (backend,)
-    return Benchmark(
-        name=title,
-        suite=Suite.CUSTOM,
-        task="of the user's own",
-        description=f"{path.name}, with {'the data set given' if measured_data else 'inputs made from its signature'}",
-        loadgen_model=_loadgen_name(title),
-        dataset="the user's" if measured_data else "generated inputs",
-        rules={
-            "any": BenchmarkRules(
-                scenarios=_SMALL_SCENARIOS, accuracy=(), dataset_samples=64, performance_sample_count=64
-            )
-        },
-        offers=tuple(
-            Offer(
-                implementation="generic",
-                backend=each,
-                devices=(Device.CPU,),
-                image=f"generic-{each}",
-                default=each == backend,
-                evidence=Evidence.PROVEN,
-            )
-            for each in backends
-        ),
-    )
-
-
-def _loadgen_name(title: str) -> str:
-    """Dots separate model, scenario and key in LoadGen's files, blanks end a name."""
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in title)
-
-
-def _offer(request: RunRequest, benchmark: Benchmark, round_: Round) -> Offer:
-    if request.implementation is not None:
-        load_implementation(request.implementation)
-    wanted = {
-        "implementation": request.implementation,
-        "backend": request.backend,
-        "device": request.device.value if request.device else None,
-    }
-    offers = [offer for offer in benchmark.offers if not offer.rounds or round_.name in offer.rounds]
-    for what, name in wanted.items():
-        if name is not None:
-            fitting = [offer for offer in offers if name in _names(offer, what)]
-            if not fitting:
-                raise _not_offered(what, name, benchmark, offers, round_)
-            offers = fitting
-    if not offers:
-        raise UsageError(f"nothing runs '{benchmark.name}' in round {round_.name}", hint="choose another with --round")
-    return next((offer for offer in offers if offer.default), offers[0])
-
-
-def _names(offer: Offer, what: str) -> tuple[str, ...]:
-    one = {"implementation": offer.implementation, "backend": offer.backend}
-    return (one[what],) if what in one else tuple(device.value for device in offer.devices)
-
-
-def _not_offered(what: str, name: str, benchmark: Benchmark, offers: list[Offer], round_: Round) -> UsageError:
-    there = sorted({each for offer in offers for each in _names(offer, what)})
-    guess = nearest(name, there)
-    elsewhere = sorted({each for offer in benchmark.offers if name in _names(offer, what) for each in offer.rounds})
-    if elsewhere and round_.name not in elsewhere:
-        return UsageError(
-            f"'{benchmark.name}' has no {what} '{name}' in round {round_.name}",
-            hint=f"it has it in {', '.join(elsewhere)} (--round); in {round_.name}: {', '.join(there) or 'none'}",
-        )
-    return UsageError(
-        f"'{benchmark.name}' has no {what} '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
-        hint=f"it has: {', '.join(there) or 'none'}",
-    )
-
-
-def _scenarios(request: RunRequest, benchmark: Benchmark, rules: BenchmarkRules) -> tuple[Scenario, ...]:
+def _scenarios(request: RunRequest, benchmark: Benchmark, rules: BenchmarkRules, offer: Offer) -> tuple[Scenario, ...]:
+    possible = tuple(each for each in rules.scenarios if not offer.scenarios or each in offer.scenarios)
     if request.scenarios.lower() == ALL:
         required = rules.required.get(request.category) if request.category else None
-        return required or rules.scenarios
+        return required or possible
     asked = _listed(request.scenarios, Scenario, "scenario")
     for scenario in asked:
-        if scenario not in rules.scenarios:
-            possible = ", ".join(each.value for each in rules.scenarios)
-            raise UsageError(f"'{benchmark.name}' has no scenario {scenario.value}", hint=f"it has: {possible}")
+        if scenario not in possible:
+            raise UsageError(
+                f"'{benchmark.name}' has no scenario {scenario.value}",
+                hint=f"it has: {', '.join(each.value for each in possible)}",
+            )
     return asked
 
 
-def _modes(request: RunRequest, benchmark: Benchmark) -> tuple[Mode, ...]:
+def _modes(request: RunRequest, benchmark: Benchmark, rules: BenchmarkRules) -> tuple[Mode, ...]:
     judgeable = benchmark.suite is not Suite.CUSTOM or request.dataset_path is not None
     if request.modes.lower() == ALL:
         return (Mode.PERFORMANCE, Mode.ACCURACY) if judgeable else (Mode.PERFORMANCE,)
     modes = _listed(request.modes, Mode, "mode")
-    if Mode.COMPLIANCE in modes:
-        raise UsageError("compliance runs are not part of this version yet", hint="use --mode performance,accuracy")
     if Mode.ACCURACY in modes and not judgeable:
         raise UsageError(
             "a model of your own with generated inputs has no accuracy",
             hint="use --mode performance, or give a prepared data set with --dataset-path",
         )
+    if Mode.COMPLIANCE in modes:
+        _compliance(request, benchmark, rules)
     return modes
 
 
+def _compliance(request: RunRequest, benchmark: Benchmark, rules: BenchmarkRules) -> tuple[str, ...]:
+    """The compliance tests that are asked for, of those the round wants of this model."""
+    if not rules.compliance:
+        raise UsageError(f"no round wants a compliance test of '{benchmark.name}'", hint="leave mode compliance out")
+    if request.compliance_tests.lower() == ALL:
+        return rules.compliance
+    asked = tuple(part.strip().upper() for part in request.compliance_tests.split(",") if part.strip())
+    for test in asked:
+        if test not in rules.compliance:
+            raise unknown(f"compliance test of '{benchmark.name}' in this round", test, rules.compliance)
+    return asked
+
+
 def _division(request: RunRequest, benchmark: Benchmark) -> Division:
-    if benchmark.suite is Suite.MLPERF:
+    if benchmark.suite is Suite.MLPERF and request.model_path is not None and request.model_name is not None:
+        if request.division is Division.CLOSED:
+            raise UsageError(
+                f"your own model '{request.model_name}' cannot be run for the closed division",
+                hint="leave --division out, or use --division open",
+            )
+        return request.division or Division.OPEN
+    if benchmark.suite is Suite.MLPERF and not benchmark.open_only:
         return request.division or Division.CLOSED
     if request.division is Division.CLOSED:
         raise UsageError(

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from orchestrator.controller.collect import Collected, collect
 from orchestrator.controller.configure import write_configuration
 from orchestrator.controller.recorder import Recorder, RunLog
 from orchestrator.controller.rundir import RunDir
+from orchestrator.controller.steps import (
+    HarnessOutput,
+    Services,
+    accept,
+    carry_out,
+    collect_logs,
+    done_before,
+    make_folders,
+    nothing_left_over,
+    placed,
+    serve,
+    services,
+    stamp,
+)
 from orchestrator.controller.watch import Watcher
-from orchestrator.domain.container import ContainerSpec, Exit, Mount, Outcome, admit, outcome
+from orchestrator.domain.container import Exit, Outcome, admit, grants, outcome
+from orchestrator.domain.image import ImageRef, PlannedImage, ReadyImage
 from orchestrator.domain.measurement import Rate
 from orchestrator.domain.plan import Execution, Role, RunPlan
-from orchestrator.domain.ports import Assets, Engine, Images
+from orchestrator.domain.ports import Assets, Engine, Images, Output, Say
 from orchestrator.domain.record import ExecutionRecord, RunRecord
-from orchestrator.domain.terms import EngineName, ExecutionMode, Mode, Phase
+from orchestrator.domain.terms import ExecutionMode, Mode, Phase
 from orchestrator.domain.verdict import Case, judge
 from orchestrator.errors import EngineError, HarnessError
-from orchestrator.loadgen.result import estimate, headline, loadgen_facts
-
-_TAIL_LINES = 5
+from orchestrator.loadgen.result import estimate, headline, loadgen_facts, token_figures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +56,25 @@ def run(plan: RunPlan, directory: RunDir, tools: Tools, watcher: Watcher) -> Run
         _engine_facts(recorder, tools.engine)
         _admit(recorder, plan, tools.engine)
         with recorder.phase(Phase.IMAGE):
-            _ensure_image(recorder, plan, tools, watcher)
+            images = _ensure_images(recorder, plan, tools, watcher)
         with recorder.phase(Phase.ASSETS):
             _ensure_assets(recorder, plan, tools, watcher)
         machine = tools.describe_machine()
         rate: Rate | None = None
-        collected: Collected | None = None
-        for execution in plan.executions:
-            with recorder.phase(Phase.CONFIGURE):
-                write_configuration(directory, execution, rate=rate, machine=machine)
-            with recorder.phase(Phase.MEASURE):
-                _measure(recorder, plan, execution, tools.engine, watcher)
-            with recorder.phase(Phase.COLLECT):
-                collected = collect(directory.folder(execution), plan.spec.mode)
+        with services() as up:
+            scene = _Scene(recorder, plan, tools, watcher, images, up)
+            for execution in plan.executions:
+                with recorder.phase(Phase.CONFIGURE):
+                    write_configuration(directory, execution, rate=rate, machine=machine)
+                with recorder.phase(phase_of(execution)):
+                    _step(scene, execution)
                 if execution.role is Role.ESTIMATE:
-                    rate = _estimated(collected, execution, directory)
+                    with recorder.phase(Phase.COLLECT):
+                        found = collect(directory.folder(execution), Mode.PERFORMANCE, plan.rules)
+                        rate = _estimated(found, execution, directory)
                     watcher.say(f"estimated {rate.samples_per_second:.4g} samples/s to fit LoadGen's settings")
-        assert collected is not None  # noqa: S101 - every plan has a result execution
+        with recorder.phase(Phase.COLLECT):
+            collected = collect(directory.folder(plan.result_execution), plan.spec.mode, plan.rules)
         with recorder.phase(Phase.JUDGE):
             _judge(recorder, plan, collected)
         with recorder.phase(Phase.SEAL):
@@ -74,8 +87,20 @@ def _engine_facts(recorder: Recorder, engine: Engine) -> None:
     recorder.update(replace(recorder.record, engine=info.name, engine_version=info.version))
 
 
+def phase_of(execution: Execution) -> Phase:
+    """Under which phase a step is timed."""
+    return {
+        Role.PREPARE: Phase.PREPARE,
+        Role.SERVICE: Phase.SERVE,
+        Role.EVALUATE: Phase.EVALUATE,
+    }.get(execution.role, Phase.MEASURE)
+
+
 def _admit(recorder: Recorder, plan: RunPlan, engine: Engine) -> None:
     """Refuse or mark what the engine cannot enforce, before anything is fetched, built or started."""
+    granted = dict.fromkeys(grant for execution in plan.executions for grant in grants(execution.container))
+    if granted:
+        recorder.log.line(f"granted (privileges {plan.spec.privileges.value}): {'; '.join(granted)}")
     for execution in plan.executions:
         admission = admit(execution.container, engine.info().capabilities)
         if admission.refused:
@@ -87,13 +112,31 @@ def _admit(recorder: Recorder, plan: RunPlan, engine: Engine) -> None:
         recorder.update(replace(recorder.record, marks=tuple(dict.fromkeys((*recorder.record.marks, *marks)))))
 
 
-def _ensure_image(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Watcher) -> None:
+def _ensure_images(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Watcher) -> dict[str, ReadyImage]:
+    """All images of the run, by entry; the run's own one first."""
     build_log = RunLog(recorder.directory, build=True)
     try:
-        ready = tools.images.ensure(plan.image, log=build_log.write, say=watcher.say)
+        own = ensure_image(plan.image, plan.stand_in, tools.images, build_log.write, watcher.say)
+        recorder.update(replace(recorder.record, image=own))
+        others = {
+            planned.entry: tools.images.ensure(planned, log=build_log.write, say=watcher.say)
+            for planned in plan.other_images
+        }
     finally:
         build_log.flush()
-    recorder.update(replace(recorder.record, image=ready))
+    recorder.update(replace(recorder.record, other_images=tuple(others.values())))
+    return {plan.image.entry: own, **others}
+
+
+def ensure_image(
+    wanted: PlannedImage, stand_in: PlannedImage | None, images: Images, log: Output, say: Say
+) -> ReadyImage:
+    """Have an image; in a rehearsal, on the stand-in that takes the place of its base."""
+    if stand_in is None:
+        return images.ensure(wanted, log=log, say=say)
+    under = images.ensure(stand_in, log=log, say=say)
+    base = replace(wanted.choice, base=ImageRef.parse(under.reference))
+    return images.ensure(replace(wanted, choice=base), log=log, say=say)
 
 
 def _ensure_assets(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Watcher) -> None:
@@ -101,50 +144,52 @@ def _ensure_assets(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Wat
     recorder.update(replace(recorder.record, assets=ready))
 
 
-def placed(execution: Execution, directory: RunDir, engine: EngineName, image: str) -> ContainerSpec:
-    """The container of an execution with what only the run knows: the image's handle and the output folder."""
-    folder = directory.folder(execution)
-    inside = PurePosixPath(folder) if engine is EngineName.NATIVE else PurePosixPath("/out")
-    output = Mount(source=folder, target=inside, read_only=False)
-    container = execution.container
-    return replace(container, image=image, mounts=(*container.mounts, output), workdir=inside)
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What every step of one run needs."""
+
+    recorder: Recorder
+    plan: RunPlan
+    tools: Tools
+    watcher: Watcher
+    images: dict[str, ReadyImage]
+    services: Services
 
 
-def _measure(recorder: Recorder, plan: RunPlan, execution: Execution, engine: Engine, watcher: Watcher) -> None:
-    assert recorder.record.image is not None  # noqa: S101 - the image phase was before
-    spec = placed(execution, recorder.directory, plan.spec.engine, recorder.record.image.handle)
-    harness = HarnessOutput(recorder.log, watcher)
-    clock = time.monotonic()
-    with engine.start(spec, run_id=plan.run_id, output=harness.take) as container:
-        ended = container.wait(execution.timeout_s)
-    wall_s = time.monotonic() - clock
+def _step(scene: _Scene, execution: Execution) -> None:
+    """One container of the run: a service is left running, any other carried to its end and believed by its files."""
+    recorder, plan, engine = scene.recorder, scene.plan, scene.tools.engine
+    if done_before(execution):
+        scene.watcher.say(f"step '{execution.name}' was done before ({execution.once}); not done again")
+        _note(recorder, execution, Exit(code=0), "left out: done before", 0.0)
+        return
+    handle = scene.images[execution.container.image].handle
+    spec = placed(execution, recorder.directory, plan.spec.engine, handle, scene.services.ids)
+    make_folders(spec)
+    harness = HarnessOutput(recorder.log, scene.watcher)
+    if execution.role is Role.SERVICE:
+        scene.watcher.say(f"starting the service '{execution.name}'")
+        wall_s = serve(execution, spec, engine, scene.services, harness, run_id=plan.run_id)
+        _note(recorder, execution, Exit(code=0), "serving", wall_s)
+        return
+    with nothing_left_over(execution):
+        ended, wall_s = carry_out(execution, spec, engine, harness, run_id=plan.run_id)
     recorder.log.flush()
-    how = outcome(ended)
-    done = ExecutionRecord(name=execution.name, exit=ended, outcome=how.value, wall_s=round(wall_s, 3))
-    recorder.update(replace(recorder.record, executions=(*recorder.record.executions, done)))
+    _note(recorder, execution, ended, outcome(ended).value, wall_s)
     for warning in ended.warnings:
         recorder.log.line(f"engine: {warning}")
-    _accept(how, ended, execution, recorder.directory, harness.tail)
+    scene.services.check()
+    if outcome(ended) is Outcome.DONE:
+        collect_logs(execution, recorder.directory.folder(execution))
+    accept(ended, execution, recorder.directory, harness)
+    stamp(execution, f"{plan.run_id}\n")
 
 
-def _accept(how: Outcome, ended: Exit, execution: Execution, directory: RunDir, tail: tuple[str, ...]) -> None:
-    """Believe the result, not the exit status: a step that wrote nothing has failed."""
-    last = tail[-1] if tail else "it said nothing"
-    if how is Outcome.OUT_OF_MEMORY:
-        raise HarnessError(
-            "the harness was killed for memory", hint="give it more (--memory), or a smaller --batch-size"
-        )
-    if how is Outcome.TIMED_OUT:
-        raise HarnessError(f"the harness {how.value} of {execution.timeout_s:g} s", hint="raise --timeout")
-    if how is not Outcome.DONE:
-        said = next((line for line in reversed(tail) if line.startswith("error:")), last)
-        raise HarnessError(f"{how.value} (exit status {ended.code}): {said}", hint=f"all its output: {directory.log}")
-    missing = [str(name) for name in execution.produces if not (directory.folder(execution) / name).is_file()]
-    if missing:
-        raise HarnessError(
-            f"the harness reported success but did not write {', '.join(missing)}",
-            hint=f"all its output: {directory.log}",
-        )
+def _note(recorder: Recorder, execution: Execution, ended: Exit, how: str, wall_s: float) -> None:
+    done = ExecutionRecord(
+        name=execution.name, exit=ended, outcome=how, wall_s=round(wall_s, 3), role=execution.role.value
+    )
+    recorder.update(replace(recorder.record, executions=(*recorder.record.executions, done)))
 
 
 def _judge(recorder: Recorder, plan: RunPlan, collected: Collected) -> None:
@@ -153,9 +198,15 @@ def _judge(recorder: Recorder, plan: RunPlan, collected: Collected) -> None:
         replace(
             recorder.record,
             loadgen=loadgen_facts(detail),
-            result=headline(detail, spec.scenario, short=spec.execution_mode is ExecutionMode.TEST)
-            if spec.mode is Mode.PERFORMANCE
+            result=headline(
+                detail,
+                spec.scenario,
+                short=spec.execution_mode is ExecutionMode.TEST,
+                key=plan.rules.result_key,
+            )
+            if spec.mode is not Mode.ACCURACY
             else None,
+            figures=token_figures(detail) if spec.mode is not Mode.ACCURACY else (),
             accuracy=collected.accuracy,
             verdict=judge(
                 Case(
@@ -188,35 +239,3 @@ def _mark_foreign_files(recorder: Recorder, directory: RunDir) -> None:
     if foreign:
         mark = f"files do not belong to the caller: {', '.join(foreign)}"
         recorder.update(replace(recorder.record, marks=(*recorder.record.marks, mark)))
-
-
-class HarnessOutput:
-    """What the harness prints: into run.log as it comes, its progress lines to the watcher, its last lines kept."""
-
-    def __init__(self, log: RunLog, watcher: Watcher) -> None:
-        self._log = log
-        self._watcher = watcher
-        self._rest = b""
-        self._tail: list[str] = []
-
-    def take(self, piece: bytes) -> None:
-        """Bytes as they come, in any pieces."""
-        self._log.write(piece)
-        *lines, self._rest = (self._rest + piece).split(b"\n")
-        for raw in lines:
-            self._line(raw.decode("utf-8", "replace").rstrip())
-
-    @property
-    def tail(self) -> tuple[str, ...]:
-        """The last few lines that were not progress."""
-        rest = self._rest.decode("utf-8", "replace").strip()
-        return (*self._tail, rest) if rest else tuple(self._tail)
-
-    def _line(self, line: str) -> None:
-        if line.startswith("progress "):
-            fields = dict(part.split("=", 1) for part in line.split()[1:] if "=" in part)
-            if fields.get("completed", "").isdigit():
-                issued = fields.get("issued", "")
-                self._watcher.progress(int(fields["completed"]), int(issued) if issued.isdigit() else None)
-        elif line:
-            self._tail = [*self._tail[-_TAIL_LINES + 1 :], line]

@@ -79,6 +79,12 @@ class RunDir:
         folder.mkdir(parents=True)
         return folder
 
+    def shared_folder(self, execution: Execution) -> Path:
+        """The folder as an earlier execution left it."""
+        folder = self.folder(execution)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
     def write_record(self, record: RunRecord, *, durable: bool) -> None:
         """Replace run.json in one step."""
         write_atomic(self.record, pretty_json(record), durable=durable)

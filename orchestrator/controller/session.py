@@ -7,12 +7,19 @@ from pathlib import Path
 
 from orchestrator.config.settings import Settings
 from orchestrator.controller.connect import Connected, connect_to
+from orchestrator.controller.host_facts import this_machine
 from orchestrator.controller.planning import plan_run
-from orchestrator.controller.preflight import preflight_choice, preflight_disk, refuse_faults
+from orchestrator.controller.preflight import (
+    preflight_assets,
+    preflight_choice,
+    preflight_disk,
+    preflight_images,
+    refuse_faults,
+)
 from orchestrator.controller.request import Choice, RunRequest, choose
+from orchestrator.domain.asset import is_fetched
 from orchestrator.domain.finding import Finding
 from orchestrator.domain.plan import RunPlan
-from orchestrator.host.machine import describe_machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,24 +30,33 @@ class Session:
     connected: Connected
     results: Path
     findings: tuple[Finding, ...]
+    subject: str
 
 
-def open_session(request: RunRequest, settings: Settings) -> Session:
-    """Choose, check and plan. UsageError, PreflightError: nothing was touched."""
+def open_session(request: RunRequest, settings: Settings, *, refuse: bool = True) -> Session:
+    """Choose, check and plan. UsageError, PreflightError: nothing was touched.
+
+    Without `refuse`, what this machine lacks stands among the findings, and the plan is there to be shown.
+    """
     choices = choose(request)
-    here = describe_machine()
-    findings = preflight_choice(choices[0], here)
-    refuse_faults(findings, _subject(choices[0]))
+    subject = _subject(choices[0])
+    findings = preflight_choice(choices[0], this_machine())
+    if refuse:
+        refuse_faults(findings, subject)
     connected = connect_to(request.engine, settings, round_name=choices[0].round.name, choice=request.image)
     plans = tuple(plan_run(choice, connected.ground) for choice in choices)
     assets = [asset for plan in plans for asset in plan.assets]
-    disk_findings = preflight_disk(assets, settings.cache_dir, settings.results_dir)
-    refuse_faults(disk_findings, _subject(choices[0]))
+    wanting = (*preflight_assets(assets), *preflight_images(plans, connected.images))
+    fetched = [asset for asset in assets if is_fetched(asset.asset.source)]
+    more = (*wanting, *preflight_disk(fetched, settings.cache_dir, settings.results_dir))
+    if refuse:
+        refuse_faults((*findings, *more), subject)
     return Session(
         plans=plans,
         connected=connected,
         results=settings.results_dir.absolute(),
-        findings=(*findings, *disk_findings),
+        findings=(*findings, *more),
+        subject=subject,
     )
 
 

@@ -67,7 +67,85 @@ class Prepared:
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-Source = PypiPackage | LocalPath | Prepared
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file at one of several addresses, tried in order; hash and size where they are published."""
+
+    kind: Literal["download"] = "download"
+    urls: tuple[str, ...]
+    sha256: str | None = None
+    md5: str | None = None
+    size_bytes: int | None = None
+    unpack: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucket:
+    """A set of files in the MLCommons bucket, named by its metadata file (`….uri`)."""
+
+    kind: Literal["bucket"] = "bucket"
+    uri: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HuggingFace:
+    """A model or data repository of the Hugging Face hub at a pinned revision (null: not pinned upstream)."""
+
+    kind: Literal["huggingface"] = "huggingface"
+    repository: str
+    repository_type: str = "model"
+    revision: str | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSupplied:
+    """Only the user can have it (registration, licence, members only): `how` says where and by which steps."""
+
+    kind: Literal["user"] = "user"
+    how: str
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """Takes the place of an asset that cannot be had, in a rehearsal: files of those names that only say so."""
+
+    kind: Literal["stand-in"] = "stand-in"
+    of: str
+    names: tuple[str, ...] = ()
+
+
+Source = PypiPackage | LocalPath | Prepared | Download | Bucket | HuggingFace | UserSupplied | StandIn
+
+
+def is_fetched(source: Source) -> bool:
+    """Whether this program fetches or makes it; else it is described, and the user brings it."""
+    if isinstance(source, Download):
+        return not source.unpack
+    return not isinstance(source, Bucket | HuggingFace | UserSupplied)
+
+
+def origin_of(source: Source) -> str:
+    """Where an asset comes from, in words for a person."""
+    match source:
+        case PypiPackage():
+            return f"package {source.package} {source.version}"
+        case LocalPath():
+            return str(source.path)
+        case Prepared():
+            return f"made from {', '.join(source.inputs)}"
+        case Download():
+            return source.urls[0]
+        case Bucket():
+            return f"the MLCommons bucket, {source.uri}"
+        case HuggingFace():
+            return f"Hugging Face, {source.repository}" + (f" at {source.revision}" if source.revision else "")
+        case UserSupplied():
+            return source.how
+        case StandIn():
+            return f"a stand-in for {source.of}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +159,20 @@ class AssetFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One catalogue entry: what is fetched or made, what must come out, under which licence."""
+    """One catalogue entry: what is fetched or made, what must come out, under which licence.
+
+    `gate` names what stands before it (a form, a token, a membership) and where to apply. `size_estimated` marks a size
+    that is neither published nor measured.
+    """
 
     name: str
     kind: AssetKind
     source: Source = field(metadata={"discriminator": "kind"})
     files: tuple[AssetFile, ...] = ()
     licence: str
+    gate: str | None = None
     redistributable: bool = False
+    size_estimated: bool = False
     note: str | None = None
     evidence: Evidence = Evidence.PUBLISHED
 

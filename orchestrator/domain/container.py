@@ -37,25 +37,36 @@ class Capability(StrEnum):
     OOM_REPORT = "oom_report"
     INTERACTIVE = "interactive"
     LABELS = "labels"
+    DEVICES = "devices"
+    PRIVILEGED = "privileged"
+    JOIN = "join"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A host folder or file shown inside: `source` on the host, `target` in the container."""
+    """A host folder or file shown inside: `source` on the host, `target` in the container.
+
+    `create`: the controller makes the folder, belonging to the caller, before the container starts.
+    """
 
     source: Path
     target: PurePosixPath
     read_only: bool = True
+    create: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Resource limits; None leaves the engine's default. `cpuset` is a list such as `0-3,8`."""
+    """Resource limits; None leaves the engine's default. `cpuset` is a list such as `0-3,8`.
+
+    `ulimits` are (name, soft, hard), -1 for unlimited.
+    """
 
     memory_bytes: int | None = None
     cpuset: str | None = None
     pids: int | None = None
     shm_bytes: int | None = None
+    ulimits: tuple[tuple[str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +74,9 @@ class ContainerSpec:
     """Everything an engine needs to start one container; argument vectors only.
 
     `image` is a reference until the image phase replaces it by the id that the engine holds (for the native engine:
-    the folder of the private virtual environment). `gpus`: `all`, or identifiers.
+    the folder of the private virtual environment). `gpus`: `all`, or identifiers. `devices` are paths on the host,
+    `groups` names or numbers of supplementary groups. `joins` names the service whose network this container shares
+    (in a plan: the execution's name; when it starts: the engine's id of that container); `network` is then not used.
     """
 
     image: str
@@ -78,6 +91,14 @@ class ContainerSpec:
     tmpfs: tuple[PurePosixPath, ...] = (PurePosixPath("/tmp"),)  # noqa: S108 - inside the container
     drop_capabilities: bool = True
     add_capabilities: tuple[str, ...] = ()
+    privileged: bool = False
+    ipc_host: bool = False
+    security_options: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    runtime: str | None = None
+    hostname: str | None = None
+    joins: str | None = None
     gpus: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     interactive: bool = False
@@ -98,6 +119,26 @@ class Exit:
     peak_memory_bytes: int | None = None
     image_id: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+def grants(spec: ContainerSpec) -> tuple[str, ...]:
+    """What a container is given beyond the least, in words: what a tier of privileges means, shown before use."""
+    said = {
+        "privileged mode": spec.privileged,
+        "the host's IPC namespace": spec.ipc_host,
+        f"the {spec.network.value} network": spec.network is not Network.NONE and spec.joins is None,
+        f"capabilities {', '.join(spec.add_capabilities)}": bool(spec.add_capabilities),
+        "the engine's default capabilities": not spec.drop_capabilities and not spec.privileged,
+        f"security options {', '.join(spec.security_options)}": bool(spec.security_options),
+        f"devices {', '.join(spec.devices)}": bool(spec.devices),
+        f"groups {', '.join(spec.groups)}": bool(spec.groups),
+        f"runtime {spec.runtime}": spec.runtime is not None,
+        f"GPUs {', '.join(spec.gpus)}": bool(spec.gpus),
+        "a writable root file system": not spec.read_only_root,
+        "the image's own user": spec.user is None,
+        "user 0, as you are": spec.user is not None and spec.user[0] == 0,
+    }
+    return tuple(text for text, is_so in said.items() if is_so)
 
 
 class Outcome(StrEnum):
@@ -172,6 +213,9 @@ def admit(spec: ContainerSpec, capabilities: frozenset[Capability]) -> Admission
         Capability.GPU: bool(spec.gpus),
         Capability.PTRACE: "SYS_PTRACE" in spec.add_capabilities,
         Capability.INTERACTIVE: spec.interactive,
+        Capability.DEVICES: bool(spec.devices or spec.groups or spec.runtime),
+        Capability.PRIVILEGED: spec.privileged or spec.ipc_host or bool(spec.security_options or spec.limits.ulimits),
+        Capability.JOIN: spec.joins is not None,
     }
     should = {
         Capability.NETWORK_NONE: spec.network is Network.NONE,

@@ -70,13 +70,21 @@ class AccuracyLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccuracyResult:
-    """One metric, computed from LoadGen's accuracy log (a fraction unless the metric says else)."""
+    """What was computed from LoadGen's accuracy log, each figure in its metric's own scale.
+
+    `others` are further metrics of the same log (ROUGE-2 beside ROUGE-1, tokens per sample …).
+    """
 
     metric: str
     value: float
     good: int | None = None
     total: int
     log_sha256: str
+    others: tuple[tuple[str, float], ...] = ()
+
+    def value_of(self, metric: str) -> float | None:
+        """The figure of a metric, or None when it was not computed."""
+        return self.value if metric == self.metric else dict(self.others).get(metric)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,10 @@ from typing import Protocol
 
 from orchestrator.domain.asset import Asset, PlannedAsset, PreparationJob, ReadyAsset
 from orchestrator.domain.container import ContainerSpec, EngineInfo, Exit
-from orchestrator.domain.image import PlannedImage, ReadyImage
+from orchestrator.domain.image import NO_CHOICE, ImageChoice, PlannedImage, ReadyImage, Recipe
+from orchestrator.domain.plan import Execution
+from orchestrator.domain.situation import Situation
+from orchestrator.domain.spec import RunSpec
 from orchestrator.domain.terms import EngineName
 
 Output = Callable[[bytes], None]
@@ -27,8 +30,24 @@ class Container(Protocol):
         """Block until it ends, or stop it after `timeout_s` (then `Exit.timed_out`). Output has been delivered."""
         ...
 
+    def probe(self, command: tuple[str, ...], timeout_s: float) -> int:
+        """Run a command inside the running container; its exit status (124 after `timeout_s`, 125 when it ended)."""
+        ...
+
+    def running(self) -> bool:
+        """Whether it still runs."""
+        ...
+
     def stop(self, grace_s: float = 10.0) -> None:
         """Ask it to end (SIGTERM), then kill it. Harmless when it has ended."""
+        ...
+
+
+class Driver(Protocol):
+    """Knows one implementation's harness: turns a decision into steps. Pure; starts nothing, reads nothing."""
+
+    def __call__(self, spec: RunSpec, on: Situation) -> tuple[Execution, ...]:
+        """The executions of one run, in order; exactly one is the result. UsageError for what it cannot do."""
         ...
 
 
@@ -67,8 +86,15 @@ class Engine(Protocol):
 class Images(Protocol):
     """Makes sure that an image is there: present, pulled, or built."""
 
-    def plan(self, entry: str, *, round_name: str, platform: str) -> str:
-        """The recipe hash (64 hex digits) of an entry; pure but for reading shipped files. ImageError when unknown."""
+    def plan(self, entry: str, *, round_name: str, platform: str, choice: ImageChoice = NO_CHOICE) -> str:
+        """The recipe hash (64 hex digits) of an entry, with the sources and SDKs of the choice.
+
+        Pure but for reading shipped files and local clones. ImageError when unknown or a source is missing.
+        """
+        ...
+
+    def recipe(self, entry: str, *, round_name: str, platform: str, choice: ImageChoice = NO_CHOICE) -> Recipe:
+        """The same with what is missing, the revisions of its sources, and why it could not be submitted."""
         ...
 
     def present(self, wanted: PlannedImage) -> ReadyImage | None:

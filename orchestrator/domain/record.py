@@ -35,12 +35,13 @@ class PhaseTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionRecord:
-    """How one LoadGen process ended and which image the engine says it ran."""
+    """How one step ended and which image the engine says it ran; `left_out` when it had been done before."""
 
     name: str
     exit: Exit
     outcome: str
     wall_s: float
+    role: str = "result"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """The whole of run.json. `owner` is `<boot id>:<pid>:<start time>` of the controller that wrote it."""
+    """The whole of run.json. `owner` is `<boot id>:<pid>:<start time>` of the controller that wrote it.
+
+    `figures` stand beside the result: of token models the 99th percentiles of first-token and per-token time.
+    """
 
     schema_version: int = RECORD_SCHEMA
     tool_version: str
@@ -79,10 +83,12 @@ class RunRecord:
     engine: str | None = None
     engine_version: str | None = None
     image: ReadyImage | None = None
+    other_images: tuple[ReadyImage, ...] = ()
     assets: tuple[ReadyAsset, ...] = ()
     executions: tuple[ExecutionRecord, ...] = ()
     loadgen: LoadGenFacts | None = None
     result: Result | None = None
+    figures: tuple[Result, ...] = ()
     accuracy: AccuracyResult | None = None
     verdict: Verdict | None = None
     marks: tuple[str, ...] = ()

@@ -9,6 +9,12 @@ from orchestrator.domain.benchmark import AccuracyTarget
 from orchestrator.domain.case import Case, Reason, accuracy_samples, shown, whole
 from orchestrator.domain.measurement import AccuracyResult
 from orchestrator.domain.terms import Mode, Scenario
+from orchestrator.domain.token_latency import (
+    has_token_latencies,
+    loosened_tokens,
+    tokens_not_stopped,
+    tokens_too_slow,
+)
 
 # The percentiles of the official rules; LoadGen lets a user.conf lower them without a word.
 _PERCENTILE = {
@@ -103,6 +109,8 @@ def _longer(run: Case, purpose: str) -> str:
 
 
 def _too_slow(run: Case) -> str:
+    if has_token_latencies(run):
+        return tokens_too_slow(run)
     limit = whole(run.log, "effective_target_latency_ns")
     found = run.log.values.get("result_99.00_percentile_latency_ns")
     figures = (
@@ -118,7 +126,7 @@ def _too_slow(run: Case) -> str:
 
 
 def _not_stopped(run: Case) -> str:
-    said = run.log.values.get("early_stopping_result")
+    said = tokens_not_stopped(run) if has_token_latencies(run) else run.log.values.get("early_stopping_result")
     detail = f" LoadGen: {' '.join(said.replace('*', ' ').split())}" if isinstance(said, str) and said.strip() else ""
     remedy = (
         "run longer, or lower --target-qps"
@@ -156,7 +164,9 @@ def _loosened(run: Case) -> Iterator[Reason]:
     """Settings of a user.conf or a forgotten audit.config that make the test easier than the rules'."""
     log, limit = run.log, run.rules.latency_limit_ns
     if run.scenario in _PERCENTILE:
-        found, wanted = log.values.get("effective_target_latency_percentile"), _PERCENTILE[run.scenario]
+        found = log.values.get("effective_target_latency_percentile")
+        percent = run.rules.percentile
+        wanted = _PERCENTILE[run.scenario] if percent is None else percent / 100
         if isinstance(found, bool) or not isinstance(found, int | float) or found < wanted - 1e-9:
             yield Reason(
                 code="percentile_lowered",
@@ -170,11 +180,7 @@ def _loosened(run: Case) -> Iterator[Reason]:
                 code="latency_limit_raised",
                 text=f"The latency limit was set to {shown(target)} ns; the rules allow {shown(limit)} ns.",
             )
-        if log.values.get("requested_use_token_latencies", False) is not False:
-            yield Reason(
-                code="token_latencies_not_judged",
-                text="This version cannot judge latencies of first and further tokens, so the run is not called valid.",
-            )
+        yield from loosened_tokens(run)
     for key in ("performance_issue_unique", "performance_issue_same"):
         if log.values.get(f"effective_{key}") is not False:
             yield Reason(
@@ -208,18 +214,19 @@ def _inaccurate(run: Case) -> Iterator[Reason]:
 
 
 def _off_target(target: AccuracyTarget, result: AccuracyResult, samples: int) -> Iterator[Reason]:
-    if result.metric != target.metric:
+    value = result.value_of(target.metric)
+    if value is None:
         yield Reason(code="accuracy_unknown", text=f"The metric {target.metric} was not computed.")
         return
     lower = target.lower_limit(samples)
-    if not math.isfinite(result.value) or result.value < lower:
+    if not math.isfinite(value) or value < lower:
         yield Reason(
             code="accuracy_low",
-            text=f"{target.metric} is {result.value:.6g}; at least {lower:.6g} is asked "
-            f"(reference {target.reference:g}).",
+            text=f"{target.metric} is {value:.6g}; at least {lower:.6g} is asked"
+            + (f" (reference {target.reference:g})." if target.reference is not None else "."),
         )
-    elif target.upper_limit is not None and result.value > target.upper_limit:
+    elif target.upper_limit is not None and value > target.upper_limit:
         yield Reason(
             code="accuracy_high",
-            text=f"{target.metric} is {result.value:.6g}; at most {target.upper_limit:g} is allowed.",
+            text=f"{target.metric} is {value:.6g}; at most {target.upper_limit:g} is allowed.",
         )

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.domain.image import ImageChoice
-from orchestrator.domain.terms import Category, Device, Division, EngineName, ExecutionMode, Mode, Scenario
+from orchestrator.domain.terms import (
+    Category,
+    Device,
+    Division,
+    EngineName,
+    ExecutionMode,
+    Mode,
+    Scenario,
+    Tier,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +43,12 @@ class Knobs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpec:
-    """One run as asked: model × implementation × backend × device × scenario × mode, catalogue names."""
+    """One run as asked: model × implementation × backend × device × scenario × mode, catalogue names.
+
+    `compliance_test` (`TEST01`) belongs to mode compliance. `model_name` is the user's name for `model_path`. `sources`
+    are local clones by name, `sdks` archives only the user can bring, `assets` the user's own copies by catalogue
+    name. `rehearse`: against our stand-in for the vendor's image, without its devices.
+    """
 
     model: str
     implementation: str
@@ -54,6 +68,13 @@ class RunSpec:
     image: ImageChoice = ImageChoice()
     model_path: Path | None = None
     dataset_path: Path | None = None
+    model_name: str | None = None
+    compliance_test: str | None = None
+    privileges: Tier = Tier.MINIMAL
+    sources: tuple[tuple[str, Path], ...] = ()
+    sdks: tuple[tuple[str, Path], ...] = ()
+    assets: tuple[tuple[str, Path], ...] = ()
+    rehearse: bool = False
     gpus: tuple[str, ...] = ()
     run_prefix: tuple[str, ...] = ()
     memory_bytes: int | None = None

@@ -83,11 +83,12 @@ class Evidence(StrEnum):
 
 
 class Pull(StrEnum):
-    """When a prebuilt image is fetched from its registry."""
+    """When a prebuilt image is fetched from its registry; `only`: as `missing`, and nothing is ever built."""
 
     MISSING = "missing"
     ALWAYS = "always"
     NEVER = "never"
+    ONLY = "only"
 
 
 class Phase(StrEnum):
@@ -96,7 +97,20 @@ class Phase(StrEnum):
     IMAGE = "image"
     ASSETS = "assets"
     CONFIGURE = "configure"
+    PREPARE = "prepare"
+    SERVE = "serve"
     MEASURE = "measure"
+    EVALUATE = "evaluate"
     COLLECT = "collect"
     JUDGE = "judge"
     SEAL = "seal"
+
+
+class Tier(StrEnum):
+    """Privileges of a container: `minimal` is what the run cannot do without, `vendor` what a vendor's own script asks.
+
+    What a tier grants is printed before use and recorded.
+    """
+
+    MINIMAL = "minimal"
+    VENDOR = "vendor"

@@ -15,6 +15,8 @@ _REMEDIES = {
     Capability.GPU.value: "install the GPU's driver and container toolkit and restart the engine, or use --device cpu",
     Capability.PTRACE.value: "use --engine docker, or allow tracing (kernel.yama.ptrace_scope)",
     Capability.INTERACTIVE.value: "use --engine docker",
+    Capability.DEVICES.value: "use --engine docker, which can hand devices to a container",
+    Capability.PRIVILEGED.value: "use --engine docker, or --privileges minimal",
 }
 
 

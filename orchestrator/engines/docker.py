@@ -150,6 +150,7 @@ class DockerEngine:
                     user=self._user(spec),
                     environment=variables,
                     working_dir=str(spec.workdir),
+                    hostname=spec.hostname if spec.joins is None else None,
                     labels={**dict(spec.labels), OWNER_LABEL: owner_label(), RUN_LABEL: run_id},
                     stdin_open=interactive,
                     tty=interactive,

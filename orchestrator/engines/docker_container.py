@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 _DRAIN_S = 10.0
 _STOP_GRACE_S = 5.0
 _SAMPLE_EVERY_S = 1.0
+_PROBE_EVERY_S = 0.05
+_TOO_LATE, _ENDED = 124, 125
 _INIT_FAILED = (b"[FATAL tini", b"ERROR (catatonit")
 _NEVER_RAN = {127: "was not found in the image", 126: "could not be executed"}
 
@@ -143,6 +145,32 @@ class DockerContainer:
         if self._pump is not None and not self._pump.finish(_DRAIN_S):
             _LOG.warning("container %s ended, but its output did not; the rest is lost", self._id[:12])
         return self._exit(status or {}, timed_out=timed_out)
+
+    def probe(self, command: tuple[str, ...], timeout_s: float) -> int:
+        """Run a command inside while it runs; 124 after `timeout_s`, 125 when the container has ended."""
+        from docker.errors import APIError
+
+        try:
+            with engine_errors("look into the container"):
+                made = self._api.exec_create(self._id, list(command), stdout=False, stderr=False)
+                self._api.exec_start(made["Id"], detach=True)
+        except EngineError as error:
+            if isinstance(error.__cause__, APIError):
+                return _ENDED
+            raise
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            with engine_errors("look into the container"):
+                code = self._api.exec_inspect(made["Id"])["ExitCode"]
+            if code is not None:
+                return int(code)
+            time.sleep(_PROBE_EVERY_S)
+        return _TOO_LATE
+
+    def running(self) -> bool:
+        """Whether the engine says that it still runs."""
+        with engine_errors("inspect the container"):
+            return bool(self._api.inspect_container(self._id)["State"]["Running"])
 
     def stop(self, grace_s: float = 10.0) -> None:
         """SIGTERM, then SIGKILL after `grace_s` (whole seconds); harmless when it has ended."""

@@ -23,6 +23,9 @@ _ALWAYS = frozenset(
         Capability.PTRACE,
         Capability.INTERACTIVE,
         Capability.LABELS,
+        Capability.DEVICES,
+        Capability.PRIVILEGED,
+        Capability.JOIN,
     }
 )
 _LIMITS = {"nofile": "Max open files", "memlock": "Max locked memory", "nproc": "Max processes"}

@@ -59,7 +59,7 @@ class NativeEngine:
             endpoint="this machine",
             platform=f"linux/{machine}",
             capabilities=frozenset(
-                {Capability.INTERACTIVE, *([Capability.PTRACE] if may_trace else [])},
+                {Capability.INTERACTIVE, Capability.JOIN, *([Capability.PTRACE] if may_trace else [])},
             ),
             notes=("no isolation: network, files, memory and processors are those of this machine",),
             hard_limits=tuple((name, _bound(number)) for name, number in _HARD_LIMITS.items()),

@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 _PIECE_BYTES = 65536
 _STOP_GRACE_S = 5.0
 _DRAIN_S = 10.0
+_TOO_LATE, _GONE = 124, 125
 
 
 class NativeContainer:
@@ -37,6 +38,8 @@ class NativeContainer:
         self._ended = threading.Event()
         self._swept = False
         self._reaping = threading.Lock()
+        self._environment: dict[str, str] = {}
+        self._cwd = Path("/")
         self._started_s = self._finished_s = 0.0
 
     @property
@@ -47,6 +50,7 @@ class NativeContainer:
     def begin(self, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path, output: Output) -> None:
         """Start the group; a command that is not there, or cannot be executed, ends at once with 127 or 126."""
         self._started_s = time.time()
+        self._environment, self._cwd = dict(environment), cwd
         try:
             self._child = process.spawn(command, environment=environment, cwd=cwd, clean_environment=True)
         except OSError as error:
@@ -78,6 +82,17 @@ class NativeContainer:
             image_id=self._image_id,
             warnings=warnings,
         )
+
+    def probe(self, command: tuple[str, ...], timeout_s: float) -> int:
+        """Run a command beside it, in its environment; 124 after `timeout_s`, 125 when it has ended."""
+        if not self.running():
+            return _GONE
+        done = process.run(command, environment=self._environment, cwd=self._cwd, timeout_s=timeout_s)
+        return _TOO_LATE if done.code == -signal.SIGKILL else done.code
+
+    def running(self) -> bool:
+        """Whether its leader still runs."""
+        return self._child is not None and not self._ended.is_set()
 
     def stop(self, grace_s: float = 10.0) -> None:
         """SIGTERM to the group, SIGKILL after `grace_s`; harmless when it has ended."""

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +69,18 @@ def stream(
     *,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | BinaryIO | None = None,
 ) -> int:
     """Run to the end, handing merged stdout and stderr to `output` as it comes; returns the exit status.
 
+    `stdin` is a few bytes, or an open file (with a descriptor) of any size.
+
     Interrupted, it ends the program's whole process group before the interruption goes on.
     """
-    child = spawn(argv, environment=environment, cwd=cwd, stdin=subprocess.PIPE if stdin is not None else None)
+    source = subprocess.PIPE if isinstance(stdin, bytes) else stdin.fileno() if stdin is not None else None
+    child = spawn(argv, environment=environment, cwd=cwd, stdin=source)
     try:
-        if stdin is not None and child.stdin is not None:
+        if isinstance(stdin, bytes) and child.stdin is not None:
             child.stdin.write(stdin)
             child.stdin.close()
         assert child.stdout is not None  # noqa: S101 - spawn pipes it

@@ -62,6 +62,7 @@ def detect_site(
         pip_config=pip_config if pip_config is not None else _pip_config(variables, root),
         apt_config=apt_config if apt_config is not None else _apt_config(root),
         build_network=build_network or ("host" if local else None),
+        wheel_folders=_wheel_folders(variables, root),
     )
 
 
@@ -85,13 +86,7 @@ def _certificates(variables: Mapping[str, str], root: Path) -> tuple[Path, ...]:
 
 def _pip_config(variables: Mapping[str, str], root: Path) -> str | None:
     """The text of a pip.conf with where packages come from; paths of this machine mean nothing in a container."""
-    found: dict[str, str] = {}
-    for path in _pip_files(variables, root):
-        found.update(_pip_section(path))
-    for key in (*_PIP_KEYS, *_PIP_PLAIN_KEYS):
-        value = variables.get(f"PIP_{key.upper().replace('-', '_')}")
-        if value:
-            found[key] = value
+    found = _pip_settings(variables, root)
     kept = {key: value for key, value in found.items() if key in _PIP_PLAIN_KEYS}
     for key in _PIP_KEYS:
         remote = _remote(key, found.get(key, "").split())
@@ -100,6 +95,25 @@ def _pip_config(variables: Mapping[str, str], root: Path) -> str | None:
     if not kept.keys() & set(_PIP_KEYS):
         return None
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in sorted(kept.items()))
+
+
+def _pip_settings(variables: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Pip's settings from its files and variables, the stronger ones last."""
+    found: dict[str, str] = {}
+    for path in _pip_files(variables, root):
+        found.update(_pip_section(path))
+    for key in (*_PIP_KEYS, *_PIP_PLAIN_KEYS):
+        value = variables.get(f"PIP_{key.upper().replace('-', '_')}")
+        if value:
+            found[key] = value
+    return found
+
+
+def _wheel_folders(variables: Mapping[str, str], root: Path) -> tuple[Path, ...]:
+    """The folders of this machine among pip's find-links."""
+    named = _pip_settings(variables, root).get("find-links", "").split()
+    folders = (Path(value.removeprefix("file://")) for value in named if "://" not in value.removeprefix("file://"))
+    return tuple(folder for folder in folders if folder.is_absolute() and folder.is_dir())
 
 
 def _remote(key: str, values: Iterable[str]) -> tuple[str, ...]:

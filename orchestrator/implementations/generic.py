@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from orchestrator.domain.asset import CONTAINER_DATASET, CONTAINER_MODEL
-from orchestrator.domain.benchmark import TestCount
 from orchestrator.domain.canonical import JsonValue
-from orchestrator.domain.container import ContainerSpec, Limits, Mount, Network
+from orchestrator.domain.container import Mount
 from orchestrator.domain.plan import Execution, LoadGenSettings, Role
+from orchestrator.domain.situation import Situation
 from orchestrator.domain.spec import RunSpec
 from orchestrator.domain.terms import EngineName, ExecutionMode, Mode, Scenario
 from orchestrator.errors import UsageError
-from orchestrator.loadgen.user_conf import parse_user_conf
+from orchestrator.implementations.common import (
+    ACCURACY_TEXT,
+    LOADGEN_LOGS,
+    RESULT_FOLDER,
+    container,
+    is_short,
+    loadgen_model,
+    loadgen_scenario,
+    named_in_file,
+    offline_minimum,
+    short_count,
+    short_queries,
+    short_settings,
+    target_latency_ms,
+)
+from orchestrator.implementations.generic_serving import client, is_served, server
 
-RESULT_FOLDER = PurePosixPath("loadgen")
 ESTIMATE_FOLDER = PurePosixPath("estimate")
 CUSTOM_SAMPLES = 64
 DEFAULT_QUEUE_DEPTH = 4096
+PYTHON_HARNESS = ("python", "-m", "orchestrator.sut", "harness.json")
 
-_DEFAULT_TEST = {
-    Scenario.OFFLINE: TestCount(queries=64),
-    Scenario.SERVER: TestCount(queries=32, target_qps=4.0),
-    Scenario.INTERACTIVE: TestCount(queries=32, target_qps=4.0),
-    Scenario.SINGLE_STREAM: TestCount(queries=64),
-    Scenario.MULTI_STREAM: TestCount(queries=16),
-}
 # What an estimating run measures, and how much of it is asked of the system: a little more than it can do Offline
 # (too low a rate ends the run early and makes it INVALID), less than it can do where latency counts.
 _ESTIMATE_TIMES = 4  # as many queries as a test run has: the first ones are slow everywhere
@@ -38,100 +46,61 @@ _FIT = {
     Scenario.SINGLE_STREAM: ("target_latency_ms", 0.5),
     Scenario.MULTI_STREAM: ("target_latency_ms", 0.5),
 }
-_MLPERF_LOGS = (
-    PurePosixPath("mlperf_log_detail.txt"),
-    PurePosixPath("mlperf_log_summary.txt"),
-    PurePosixPath("mlperf_log_accuracy.json"),
-    PurePosixPath("report.json"),
-)
+_FOLDER_MODELS = frozenset({"ctranslate2"})  # the model's file has its vocabulary and settings beside it
+_LOGS = (*LOADGEN_LOGS, PurePosixPath("report.json"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What a generic run stands on. `model` and `dataset` are host paths (a file; a folder, None for generated inputs).
-
-    `image` names the image entry; `usable_cpus` is how many processors this machine lets us use; `user` is the caller.
-    """
-
-    image: str
-    loadgen_model: str
-    model: Path | None
-    dataset: Path | None
-    performance_sample_count: int
-    batch_size: int
-    test: TestCount | None
-    server_latency_limit_ms: float | None
-    usable_cpus: int
-    user: tuple[int, int]
+def steps(spec: RunSpec, on: Situation) -> tuple[Execution, ...]:
+    """The LoadGen processes of one run of our Python harness, in order; the last one is the result."""
+    return executions(spec, on, harness=PYTHON_HARNESS)
 
 
-def executions(spec: RunSpec, on: Situation) -> tuple[Execution, ...]:
-    """The LoadGen processes of one run, in order; the last one is the result."""
-    result = _execution(spec, on, settings(spec, on), Role.RESULT)
-    if result.settings.fit is None:
+def executions(spec: RunSpec, on: Situation, *, harness: tuple[str, ...] = PYTHON_HARNESS) -> tuple[Execution, ...]:
+    """The same for any program that keeps to the contract of orchestrator/sut/README.md; `harness` is its command."""
+    found = _loadgen_runs(spec, on, harness)
+    return (server(spec, on), *(client(spec, on, each) for each in found)) if is_served(on) else found
+
+
+def _loadgen_runs(spec: RunSpec, on: Situation, harness: tuple[str, ...]) -> tuple[Execution, ...]:
+    result = _execution(spec, on, settings(spec, on), Role.RESULT, harness)
+    if result.settings is None or result.settings.fit is None:
         return (result,)
     scenario = _ESTIMATE_WITH.get(spec.scenario, spec.scenario)
     estimating = replace(spec, scenario=scenario, execution_mode=ExecutionMode.TEST, mode=Mode.PERFORMANCE)
-    count = on.test or _DEFAULT_TEST[scenario]
-    short = _test_settings(estimating, on, count.queries * _ESTIMATE_TIMES)
-    estimate = _execution(estimating, on, replace(short, min_duration_ms=0), Role.ESTIMATE)
+    short = short_settings(
+        estimating,
+        on,
+        short_count(estimating, on).queries * _ESTIMATE_TIMES,
+        performance_sample_count=on.rules.performance_sample_count,
+    )
+    estimate = _execution(estimating, on, replace(short, min_duration_ms=0), Role.ESTIMATE, harness)
     return (estimate, result)
 
 
 def settings(spec: RunSpec, on: Situation) -> LoadGenSettings:
     """LoadGen's settings for the result; what the user named wins, what nobody knows is fitted by an estimate."""
+    samples = on.rules.performance_sample_count
+    if is_short(spec):
+        return short_settings(spec, on, short_queries(spec, on), performance_sample_count=samples)
     wishes = spec.loadgen
-    if spec.execution_mode is ExecutionMode.TEST or spec.mode is Mode.ACCURACY:
-        count = on.test or _DEFAULT_TEST[spec.scenario]
-        return _test_settings(spec, on, wishes.test_query_count or count.queries)
     fit, factor = _FIT[spec.scenario]
     named = {"target_qps": wishes.target_qps, "target_latency_ms": wishes.target_latency_ms}[fit]
-    in_file = fit.removesuffix("_ms") in _named_in_file(spec, on)
+    in_file = fit.removesuffix("_ms") in named_in_file(spec, on)
     return LoadGenSettings(
-        loadgen_model=on.loadgen_model,
+        loadgen_model=loadgen_model(spec.scenario, on),
         min_duration_ms=wishes.min_duration_ms,
+        min_query_count=offline_minimum(spec, on),
         target_qps=wishes.target_qps,
-        target_latency_ms=_target_latency_ms(spec, on),
-        performance_sample_count=on.performance_sample_count,
+        target_latency_ms=target_latency_ms(spec, on),
+        performance_sample_count=samples,
         fit=None if named is not None or in_file else fit,
         fit_factor=factor,
         user_conf=wishes.user_conf,
     )
 
 
-def _named_in_file(spec: RunSpec, on: Situation) -> frozenset[str]:
-    """Keys that the user's own user.conf sets for this model and scenario."""
-    if spec.loadgen.user_conf is None:
-        return frozenset()
-    found = parse_user_conf(spec.loadgen.user_conf, "--user-conf")
-    return frozenset(found.effective(on.loadgen_model, spec.scenario))
-
-
-def _test_settings(spec: RunSpec, on: Situation, queries: int) -> LoadGenSettings:
-    wishes = spec.loadgen
-    count = on.test or _DEFAULT_TEST[spec.scenario]
-    rate = wishes.target_qps or count.target_qps or _DEFAULT_TEST[spec.scenario].target_qps
-    valid = spec.execution_mode is ExecutionMode.VALID
-    return LoadGenSettings(
-        loadgen_model=on.loadgen_model,
-        min_duration_ms=wishes.min_duration_ms if valid else wishes.min_duration_ms or 0,
-        # No max_query_count: LoadGen logs an error when that ends a test; with no duration to fill the minimum does it.
-        min_query_count=None if valid else queries,
-        target_qps=rate if spec.scenario in {Scenario.SERVER, Scenario.INTERACTIVE} else wishes.target_qps,
-        target_latency_ms=_target_latency_ms(spec, on),
-        performance_sample_count=on.performance_sample_count,
-        user_conf=wishes.user_conf,
-    )
-
-
-def _target_latency_ms(spec: RunSpec, on: Situation) -> float | None:
-    if spec.loadgen.target_latency_ms is not None:
-        return spec.loadgen.target_latency_ms
-    return on.server_latency_limit_ms if spec.scenario is Scenario.SERVER else None
-
-
-def _execution(spec: RunSpec, on: Situation, conf: LoadGenSettings, role: Role) -> Execution:
-    threads = spec.knobs.threads or on.usable_cpus
+def _execution(spec: RunSpec, on: Situation, conf: LoadGenSettings, role: Role, command: tuple[str, ...]) -> Execution:
+    threads = spec.knobs.threads or on.host.usable_cpus
     model, dataset, mounts = _sides(spec, on)
     options = dict(spec.knobs.extra)
     workers = _whole(options.pop("workers", "1"), "workers")
@@ -142,40 +111,37 @@ def _execution(spec: RunSpec, on: Situation, conf: LoadGenSettings, role: Role) 
         "model": str(model) if model else None,
         "dataset": str(dataset) if dataset else None,
         "generated_samples": None if dataset else CUSTOM_SAMPLES,
-        "scenario": spec.scenario.value,
-        "mode": spec.mode.value,
-        "loadgen_model": on.loadgen_model,
+        "scenario": loadgen_scenario(spec.scenario),
+        "mode": "accuracy" if spec.mode is Mode.ACCURACY else "performance",
+        "loadgen_model": conf.loadgen_model,
         "user_conf": "user.conf",
         "output": ".",
         "threads": threads,
-        "batch_size": spec.knobs.batch_size or on.batch_size,
+        "batch_size": spec.knobs.batch_size or on.offer.batch_size,
         "workers": workers,
         "queue_depth": queue_depth,
-        "performance_sample_count": on.performance_sample_count,
+        "performance_sample_count": on.rules.performance_sample_count,
         "options": dict(sorted(options.items())),
     }
-    container = ContainerSpec(
-        image=on.image,
-        command=(*spec.run_prefix, "python", "-m", "orchestrator.sut", "harness.json"),
+    inside = container(
+        spec,
+        on,
+        command,
         mounts=mounts,
         environment=(("OMP_NUM_THREADS", str(threads)), ("PYTHONUNBUFFERED", "1")),
-        user=None if spec.engine is EngineName.NATIVE else on.user,
-        network=Network.NONE,
-        limits=Limits(memory_bytes=spec.memory_bytes),
-        add_capabilities=("SYS_PTRACE",) if spec.run_prefix else (),
-        gpus=spec.gpus,
     )
-    accuracy = (PurePosixPath("accuracy.txt"),) if spec.mode is Mode.ACCURACY and role is Role.RESULT else ()
+    accuracy = (ACCURACY_TEXT,) if spec.mode is Mode.ACCURACY and role is Role.RESULT else ()
     return Execution(
         name=role.value,
         role=role,
         scenario=spec.scenario,
         folder=RESULT_FOLDER if role is Role.RESULT else ESTIMATE_FOLDER,
         settings=conf,
-        container=container,
+        container=inside,
         harness=tuple(harness.items()),
-        produces=_MLPERF_LOGS + accuracy,
+        produces=_LOGS + accuracy,
         timeout_s=spec.timeout_s,
+        files=((PurePosixPath("audit.config"), on.audit.text),) if on.audit is not None and role is Role.RESULT else (),
     )
 
 
@@ -186,7 +152,8 @@ def _sides(spec: RunSpec, on: Situation) -> tuple[PurePosixPath | None, PurePosi
     mounts = []
     if on.model is not None:
         model = PurePosixPath(on.model) if native else CONTAINER_MODEL / on.model.name
-        mounts.append(Mount(source=on.model, target=model))
+        folder = spec.backend in _FOLDER_MODELS
+        mounts.append(Mount(source=on.model.parent if folder else on.model, target=model.parent if folder else model))
     if on.dataset is not None:
         dataset = PurePosixPath(on.dataset) if native else CONTAINER_DATASET
         mounts.append(Mount(source=on.dataset, target=dataset))

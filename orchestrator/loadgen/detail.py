@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from orchestrator.domain.measurement import DetailLog, LogMessage, LogValue
@@ -18,6 +18,7 @@ _MAX_KEY_CHARS = 200
 _MAX_TEXT_CHARS = 8192
 _MAX_STORED = 100
 _MAX_MESSAGE_CHARS = 1000
+_COUNTS_ERRORS = (5, 0, 16)  # the first version that ends a performance log with the number of errors
 
 # An entry exactly as LoadGen writes it, in ASCII. Whatever does not fit goes through json, ten times slower.
 _ENTRY = re.compile(
@@ -29,6 +30,7 @@ _ENTRY = re.compile(
     rb'"line_no": [0-9]{1,9}, "pid": [0-9]{1,20}, "tid": [0-9]{1,20}\}\}\r?',
     re.ASCII,
 )
+_VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", re.ASCII)
 _LITERALS: dict[bytes, bool] = {b"true": True, b"false": False}
 
 
@@ -115,7 +117,6 @@ class _Reading:
 
     def log(self) -> DetailLog:
         known = {key: value for key, value in self.values.items() if not isinstance(value, _Structured)}
-        accuracy = known.get("effective_test_mode") == "AccuracyOnly"
         return DetailLog(
             values=MappingProxyType(known),
             errors=tuple(self.errors),
@@ -123,13 +124,22 @@ class _Reading:
             repeated=tuple(self.repeated),
             malformed=tuple(self.malformed),
             lines=self.lines,
-            ended=("power_end" if accuracy else "num_errors") in known,
+            ended=_last_key(known) in known,
             contradicted=tuple(self.contradicted),
             foreign=self.foreign,
             errors_left_out=self.errors_left_out,
             warnings_left_out=self.warnings_left_out,
             malformed_left_out=self.malformed_left_out,
         )
+
+
+def _last_key(known: Mapping[str, LogValue]) -> str:
+    """The entry that a whole log ends with, by kind of test and version of LoadGen."""
+    if known.get("effective_test_mode") == "AccuracyOnly":
+        return "power_end"
+    version = _VERSION.match(str(known.get("loadgen_version", "")))
+    older = version is not None and tuple(map(int, version.groups(default="0"))) < _COUNTS_ERRORS
+    return "result_99.90_percentile_latency_ns" if older else "num_errors"
 
 
 def _same(first: _Value, second: _Value) -> bool:

@@ -21,24 +21,69 @@ _HEADLINES: dict[Scenario, tuple[str, str, float]] = {
     Scenario.SINGLE_STREAM: ("early_stopping_latency_ss", _LATENCY, _NS_PER_MS),
     Scenario.MULTI_STREAM: ("early_stopping_latency_ms", _LATENCY, _NS_PER_MS),  # a name: multi-stream, in ns
 }
+_TOKENS = "Tokens/s"
 _PERCENTILES: dict[Scenario, str] = {
     Scenario.SINGLE_STREAM: "result_90.00_percentile_latency_ns",
     Scenario.MULTI_STREAM: "result_99.00_percentile_per_query_latency_ns",
 }
 
 
-def headline(log: DetailLog, scenario: Scenario, *, short: bool = False) -> Result | None:
+def headline(log: DetailLog, scenario: Scenario, *, short: bool = False, key: str | None = None) -> Result | None:
     """The figure of a performance run, latencies in ms; None when the log does not hold it.
 
     `short` marks a run too short for LoadGen's early-stopping estimate (it then writes 0): the plain percentile stands
-    in, and `Result.key` says so.
+    in, and `Result.key` says so. `key` is the entry that a round takes instead of the scenario's own: tokens a second.
     """
+    if key is not None:
+        value, unit, divisor = number(log, key), *_unit_of(key)
+        return None if value is None else Result(key=key, value=value / divisor, unit=unit)
     key, unit, divisor = _HEADLINES[scenario]
-    value = number(log, key)
+    # With token latencies LoadGen estimates a single stream's first tokens under this name.
+    value = number(log, key) if scenario is not Scenario.SINGLE_STREAM or not has_token_latencies(log) else None
+    short = short or (value is None and has_token_latencies(log))
     if value is None and short and scenario in _PERCENTILES:
         key = _PERCENTILES[scenario]
         value = number(log, key)
     return None if value is None else Result(key=key, value=value / divisor, unit=unit)
+
+
+def has_token_latencies(log: DetailLog) -> bool:
+    """Whether LoadGen measured first and further tokens."""
+    return log.values.get("requested_use_token_latencies") is True
+
+
+def token_figures(log: DetailLog) -> tuple[Result, ...]:
+    """Of a run with token latencies: tokens a second, 99th percentiles of first-token and per-token time (ms).
+
+    Empty for any other run; a figure that the log lacks (Offline has no latencies) is left out.
+    """
+    if not has_token_latencies(log):
+        return ()
+    found = (
+        (key, number(log, key), *_unit_of(key))
+        for key in (
+            "result_tokens_per_second",
+            "result_completed_tokens_per_second",
+            "result_first_token_99.00_percentile_latency_ns",
+            "result_time_per_output_token_99.00_percentile_ns",
+        )
+    )
+    return tuple(
+        Result(key=key, value=value / divisor, unit=unit) for key, value, unit, divisor in found if value is not None
+    )
+
+
+def _unit_of(key: str) -> tuple[str, float]:
+    """Unit and divisor of a log entry, by its name."""
+    if key.endswith("tokens_per_second"):
+        return _TOKENS, 1.0
+    if "time_per_output_token" in key:
+        return "Time per token (ms)", _NS_PER_MS
+    if "first_token" in key:
+        return "Time to first token (ms)", _NS_PER_MS
+    if key.endswith("_ns"):
+        return _LATENCY, _NS_PER_MS
+    return "Queries/s" if "completed" in key else "Samples/s", 1.0
 
 
 def loadgen_facts(log: DetailLog) -> LoadGenFacts:

@@ -70,6 +70,10 @@ _FIELDS: Mapping[str, str] = {
     "target_qps": "target_qps",
     "target_latency_ms": "target_latency",
     "performance_sample_count": "performance_sample_count_override",
+    "sample_concatenate_permutation": "sample_concatenate_permutation",
+    "use_token_latencies": "use_token_latencies",
+    "ttft_latency_ms": "ttft_latency",
+    "tpot_latency_ms": "tpot_latency",
 }
 _TOKEN = re.compile(r"[^ \t\v\f\r]+")  # what C++ takes for blanks, not what Unicode does
 _WHOLE = re.compile(r"\+?(?:0|[1-9][0-9]{0,18})")
