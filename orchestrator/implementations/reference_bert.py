@@ -1,0 +1,70 @@
+"""Question answering with the reference BERT harness (language/bert). Pure."""
+
+from __future__ import annotations
+
+from orchestrator.domain.situation import Situation
+from orchestrator.domain.spec import RunSpec
+from orchestrator.implementations.common import ACCURACY_LOG, OUTPUT
+from orchestrator.implementations.reference_harness import (
+    AUDIT,
+    USER_CONF,
+    Harness,
+    asset_at,
+    dataset_at,
+    file_in,
+    limited,
+    model_at,
+    old_configuration,
+    parameter,
+    scenario_word,
+)
+
+_LEAST_THREADS = 2  # it waits for a thread to end before it starts one when there are as many as this
+
+
+def bert(spec: RunSpec, on: Situation) -> Harness:
+    """run.py; its fixed paths are given through the variables that it reads before them."""
+    model, model_mounts = model_at(on)
+    dataset, dataset_mounts = dataset_at(on)
+    vocabulary, vocabulary_mounts = asset_at(on, "bert-vocab")
+    questions = file_in(dataset, on, "questions", "dev-v1.1.json")
+    words = file_in(vocabulary, on, "vocabulary", "vocab.txt")
+    threads = str(max(_LEAST_THREADS, (spec.knobs.threads or on.host.usable_cpus) + 1))
+    part = limited(spec, "--max_examples")
+    arguments = (
+        *("--backend", parameter(on, "backend", on.offer.backend)),
+        *("--scenario", scenario_word(spec)),
+        *("--user_conf", str(USER_CONF)),
+        *("--audit_conf", str(AUDIT)),
+        *(("--quantized",) if on.offer.parameters.get("quantized") == "1" else ()),
+        *part,
+        *old_configuration(on),
+    )
+    score = (
+        "accuracy-squad.py",
+        *("--vocab_file", words),
+        *("--val_data", questions),
+        *("--log_file", str(OUTPUT / ACCURACY_LOG)),
+        *("--out_file", str(OUTPUT / "predictions.json")),
+        *("--output_dtype", parameter(on, "dtype", "float32")),
+        *part,
+    )
+    environment = (
+        ("ML_MODEL_FILE_WITH_PATH", str(model)),
+        ("DATASET_FILE", questions),
+        ("VOCAB_FILE", words),
+        ("LOG_PATH", str(OUTPUT)),
+        ("SKIP_VERIFY_ACCURACY", "1"),
+        ("MLC_MAX_NUM_THREADS", threads),
+        ("CM_MAX_NUM_THREADS", threads),  # its name before v5.1
+    )
+    return Harness(
+        folder="language/bert",
+        script="run.py",
+        arguments=arguments,
+        copied=True,
+        environment=environment,
+        mounts=(*model_mounts, *dataset_mounts, *vocabulary_mounts),
+        score=score,
+        corrected=bool(old_configuration(on)),
+    )
