@@ -5,22 +5,22 @@ One is chosen beforehand and never replaced by the other: a recipe that needs Bu
 
 from __future__ import annotations
 
-import io
 import os
 import re
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from orchestrator.domain.ports import Output
 from orchestrator.domain.redact import redact
 from orchestrator.errors import ImageError, TransientImageError
 from orchestrator.host.docker_api import engine_errors, engine_url
 from orchestrator.host.process import run, stream
-from orchestrator.images.context import pack
+from orchestrator.images.context import pack_into
 from orchestrator.images.render import DOCKERFILE, Rendered
 from orchestrator.images.site_files import site_files
 
@@ -65,9 +65,19 @@ class BuildRequest:
     site: Site
     fresh: bool = False
 
-    def tarball(self) -> bytes:
-        """The whole context, the site's files for stages that are thrown away included."""
-        return pack((*self.rendered.context, *site_files(self.site)))
+    @property
+    def _requirements(self) -> str:
+        """The lock files of Python packages, one after another."""
+        texts = (file.content for file in self.rendered.context if file.path.endswith("requirements.txt"))
+        return b"\n".join(texts).decode("utf-8", "replace")
+
+    @contextmanager
+    def tarball(self) -> Iterator[BinaryIO]:
+        """The whole context as an open temporary file, the site's files for stages that are thrown away included."""
+        with tempfile.TemporaryFile(prefix="mlperf-docker-context-") as packed:
+            pack_into(packed, (*self.rendered.context, *site_files(self.site, self._requirements)))
+            packed.seek(0)
+            yield packed
 
 
 class Builder(Protocol):
@@ -94,9 +104,10 @@ class ClassicBuilder:
         """Build and tag; the new image's id."""
         from docker.errors import APIError
 
-        with engine_errors("build an image"), _refusals(request.rendered.entry, APIError):
+        refusals = _refusals(request.rendered.entry, APIError)
+        with request.tarball() as packed, engine_errors("build an image"), refusals:
             events = self.client.api.build(
-                fileobj=io.BytesIO(request.tarball()),
+                fileobj=packed,
                 custom_context=True,
                 encoding=None,
                 dockerfile=DOCKERFILE,
@@ -125,12 +136,13 @@ class BuildKitBuilder:
     def build(self, request: BuildRequest, *, log: Output) -> str:
         """Build and tag; the new image's id."""
         tail = Tail(log)
-        code = stream(
-            (*self.argv, "--progress=plain", *_options(request), "-"),
-            tail.take,
-            environment=self.environment,
-            stdin=request.tarball(),
-        )
+        with request.tarball() as packed:
+            code = stream(
+                (*self.argv, "--progress=plain", *_options(request), "-"),
+                tail.take,
+                environment=self.environment,
+                stdin=packed,
+            )
         if code:
             raise failure(request.rendered.entry, tail.step, tail.lines)
         with engine_errors("inspect the built image"):

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.domain.canonical import pretty_json
-from orchestrator.domain.image import ImageEntry, PlannedImage, ReadyImage
+from orchestrator.domain.image import NO_CHOICE, ImageChoice, ImageEntry, PlannedImage, ReadyImage, Recipe
 from orchestrator.domain.ports import Output, Say
 from orchestrator.domain.site import Site
 from orchestrator.domain.suggest import unknown
+from orchestrator.domain.terms import Pull
 from orchestrator.errors import ImageError
 from orchestrator.host.files import lock, tree_files, write_atomic
 from orchestrator.host.process import stream
@@ -45,9 +46,21 @@ class NativeEnvironments:
         self._tree = tree or SourceTree.installed()
         self._rendered: dict[tuple[str, str, str], Rendered] = {}
 
-    def plan(self, entry: str, *, round_name: str, platform: str) -> str:
-        """The recipe hash (64 hex digits): requirements, code and the seeds that are checked; no base is in it."""
+    def plan(self, entry: str, *, round_name: str, platform: str, choice: ImageChoice = NO_CHOICE) -> str:  # noqa: ARG002
+        """The recipe hash (64 hex digits): requirements, code and the seeds that are checked; no base is in it.
+
+        ImageError for an entry that is built from sources or SDKs: those need a container.
+        """
+        described = self._entries.get(entry)
+        if described is not None and (described.sources or described.sdks):
+            raise ImageError(
+                f"'{entry}' is built from sources, which the native engine cannot do", hint="use --engine docker"
+            )
         return digest("native environment", self._files(entry, round_name, platform))
+
+    def recipe(self, entry: str, *, round_name: str, platform: str, choice: ImageChoice = NO_CHOICE) -> Recipe:
+        """The same; a native environment has no sources of its own."""
+        return Recipe(hash=self.plan(entry, round_name=round_name, platform=platform, choice=choice))
 
     def present(self, wanted: PlannedImage) -> ReadyImage | None:
         """The environment if it is complete; makes nothing."""
@@ -68,6 +81,11 @@ class NativeEnvironments:
         with lock(lock_file, waiting=lambda: say(f"another process makes {folder}; waiting for it")):
             if (folder / _MARKER).is_file() and not wanted.choice.rebuild:
                 return self._ready(wanted, folder, "present")
+            if wanted.choice.pull is Pull.ONLY:
+                raise ImageError(
+                    f"the environment of '{wanted.entry}' is not here, and making one is forbidden",
+                    hint="leave out --pull only: environments of the native engine are made on each machine",
+                )
             say(f"making the private environment of {wanted.entry} in {folder}")
             self._make(wanted, folder, log=log, say=say)
         return self._ready(wanted, folder, "environment")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator import __version__
 from orchestrator.domain.image import ImageRef, PlannedImage, ReadyImage
 from orchestrator.errors import ImageError
 from orchestrator.host.docker_api import engine_errors
@@ -15,7 +16,9 @@ from orchestrator.images.render import Rendered
 if TYPE_CHECKING:
     import docker
 
+ENTRY_LABEL = "mlperf-docker.entry"
 RECIPE_LABEL = "mlperf-docker.recipe"
+OCI = "org.opencontainers.image"
 _ORIGIN_LABEL = "mlperf-docker.base.origin"
 
 
@@ -105,13 +108,28 @@ def identity_of(recipe: str, base_id: str) -> str:
     return hashlib.sha256(f"{recipe}\n{base_id}\n".encode()).hexdigest()
 
 
-def labels_of(rendered: Rendered, identity: str, base: Base) -> dict[str, str]:
-    """The labels of an image that is made here: where it comes from, readable wherever it goes."""
-    return {
-        "mlperf-docker.entry": rendered.entry,
+def labels_of(rendered: Rendered, identity: str, base: Base, *, revision: str | None = None) -> dict[str, str]:
+    """The labels of an image that is made here: where it comes from, readable wherever it goes.
+
+    The OCI annotation `created` is left out: the same recipe on the same base is the same image.
+    """
+    ours = {
+        ENTRY_LABEL: rendered.entry,
         "mlperf-docker.round": rendered.round or "any",
         RECIPE_LABEL: rendered.recipe,
+        "mlperf-docker.dockerfile": hashlib.sha256(rendered.text.encode()).hexdigest(),
         "mlperf-docker.identity": identity,
         "mlperf-docker.base-id": base.image.id,
         "mlperf-docker.base-origin": base.origin,
     }
+    ours.update({f"mlperf-docker.source.{source.name}": source.described for source in rendered.sources})
+    named = ImageRef.parse(base.reference)
+    digests = (digest.partition("@") for digest in base.image.digests)
+    standard = {
+        "title": rendered.entry,
+        "version": __version__,
+        "revision": revision,
+        "base.name": str(named) if named.name else None,
+        "base.digest": named.digest or next((digest for name, _, digest in digests if name == named.name), None),
+    }
+    return {**ours, **{f"{OCI}.{name}": value for name, value in standard.items() if value}}

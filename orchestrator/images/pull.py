@@ -1,9 +1,10 @@
-"""Fetch an image from a registry: stalls and errors told apart, the platform checked. Decides nothing about builds."""
+"""Fetch an image from a registry: platform first, stalls and errors told apart. Decides nothing about builds."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 from orchestrator.domain.image import ImageRef
@@ -11,28 +12,24 @@ from orchestrator.domain.ports import Output, Say
 from orchestrator.errors import ImageError, TransientImageError
 from orchestrator.host.docker_api import engine_errors
 from orchestrator.host.retry import transient
+from orchestrator.images.credentials import engine_header
+from orchestrator.images.places import STALL_S
+from orchestrator.images.registry_faults import WrongPlatformError, classify, registry_host
 
 if TYPE_CHECKING:
     import docker
     import requests
 
 _CONNECT_S = 10.0
-_STALL_S = 60.0
-_DENIED = re.compile(r"no basic auth|unauthorized|denied|authentication required|authorization failed", re.IGNORECASE)
-_MISSING = re.compile(r"not found|manifest unknown|name unknown|does not exist", re.IGNORECASE)
-_UNREACHABLE = re.compile(r"no such host|connection refused|no route|network is unreachable", re.IGNORECASE)
-_UNTRUSTED = re.compile(r"x509|certificate", re.IGNORECASE)
-_PASSING = re.compile(
-    r"timeout|timed out|reset by peer|unexpected EOF|TLS handshake|temporary failure|server misbehaving"
-    r"|50[0234] |toomanyrequests|too many requests|went away|stalled",
-    re.IGNORECASE,
-)
+_WAITING = ("Retrying in",)  # events of the engine while a registry brings nothing on
 
 
-class _RawApi(Protocol):
-    """The parts of the SDK's client below its own `pull`, which cannot be given a time-out."""
+class RawApi(Protocol):
+    """The parts of the SDK's client below its own `pull` and `push`, which cannot be given a time-out."""
 
-    def _url(self, path: str) -> str: ...
+    def _url(self, path: str, *parts: str) -> str: ...
+
+    def _get(self, url: str, *, headers: Mapping[str, bytes], timeout: tuple[float, float]) -> requests.Response: ...
 
     def _post(
         self,
@@ -49,8 +46,19 @@ class _RawApi(Protocol):
     def _stream_helper(self, response: requests.Response, *, decode: bool) -> Iterator[Mapping[str, object]]: ...
 
 
-class ImageMissingError(ImageError):
-    """The registry answered and has no such image."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """What a registry says of an image before any of it is fetched; no platforms: it does not say."""
+
+    digest: str
+    platforms: tuple[str, ...]
+
+
+def inquire(
+    client: docker.DockerClient, reference: ImageRef, *, say: Say, stall_s: float = STALL_S, attempts: int = 4
+) -> Remote | None:
+    """Ask the registry, through the engine, for digest and platforms; None for an engine that cannot ask."""
+    return transient(lambda: _inquire(client, reference, stall_s), say=say, attempts=attempts)
 
 
 def pull(
@@ -60,96 +68,148 @@ def pull(
     *,
     log: Output,
     say: Say,
-    stall_s: float = _STALL_S,
+    stall_s: float = STALL_S,
     attempts: int = 4,
+    inquired: bool = False,
 ) -> str:
     """Fetch an image and return the engine's id of it. Passing troubles are tried again, `attempts` times in all.
 
-    Raises ImageError, whose cause tells a missing image, missing rights, an unreachable or untrusted registry and an
-    image for another platform apart. A registry that sends nothing for `stall_s` seconds counts as a passing trouble.
+    The platform is checked before anything is fetched (unless the caller has `inquired`), and again on what came.
+    Raises ImageError, whose kind and cause tell a missing image, missing rights, an unreachable or untrusted
+    registry, spoilt content and an image for another platform apart. A registry that brings nothing on for `stall_s`
+    seconds counts as a passing trouble.
     """
     say(f"pulling {reference}")
-    transient(lambda: _once(client, reference, platform, log, stall_s), say=say, attempts=attempts)
-    name = str(reference)
+    remote = None if inquired else inquire(client, reference, say=say, stall_s=stall_s, attempts=attempts)
+    if remote is not None and remote.platforms and platform not in remote.platforms:
+        raise _wrong(reference, ", ".join(remote.platforms), platform)
+    transfer = _Transfer(client, reference, platform, log, stall_s)
+    transient(transfer.once, say=say, attempts=attempts)
     with engine_errors("inspect the pulled image"):
-        found = client.images.get(name).attrs
+        found = client.images.get(str(reference)).attrs
     pulled = f"{found['Os']}/{found['Architecture']}"
     if pulled != platform:
-        raise ImageError(
-            f"{name} is an image for {pulled}, and this run needs {platform}",
-            hint="name an image for this platform, or leave --image out to have it built here",
-        )
+        raise _wrong(reference, pulled, platform)
     return str(found["Id"])
 
 
-def classify(reference: ImageRef, text: str) -> ImageError:
-    """The error that a registry's text stands for; the first of these that fits: rights, absence, reach, trust."""
-    about = f"cannot pull {reference}: {text.strip()}"
-    name = str(reference)
-    cases: tuple[tuple[re.Pattern[str], Callable[[], ImageError]], ...] = (
-        (
-            _UNTRUSTED,
-            lambda: ImageError(about, hint="put the registry's certificate into /etc/docker/certs.d/HOST/ca.crt"),
-        ),
-        (_DENIED, lambda: ImageError(about, hint=f"check the name; log in with: docker login {_host(name)}".rstrip())),
-        (_MISSING, lambda: ImageMissingError(about, hint="check name, tag and digest")),
-        (
-            _UNREACHABLE,
-            lambda: ImageError(about, hint="no registry can be reached there: check network and proxy of the engine"),
-        ),
-        (
-            _PASSING,
-            lambda: TransientImageError(about, hint="the registry or the network is in trouble; try again later"),
-        ),
+def pull_as(
+    client: docker.DockerClient,
+    reference: ImageRef,
+    digest: str,
+    platform: str,
+    *,
+    log: Output,
+    say: Say,
+    stall_s: float = STALL_S,
+    attempts: int = 4,
+    inquired: bool = False,
+) -> str:
+    """Fetch exactly the image of a manifest digest, and give it the reference's tag in this engine."""
+    exact = replace(reference, tag=None, digest=digest)
+    found = pull(client, exact, platform, log=log, say=say, stall_s=stall_s, attempts=attempts, inquired=inquired)
+    if reference.tag is not None:
+        with engine_errors(f"name the pulled image {reference}"):
+            client.images.get(found).tag(reference.name, reference.tag)
+    return found
+
+
+def _wrong(reference: ImageRef, found: str, wanted: str) -> WrongPlatformError:
+    return WrongPlatformError(
+        f"{reference} is an image for {found}, and this run needs {wanted}",
+        hint="name an image for this platform, or leave --image out to have it built here",
     )
-    return next((make() for pattern, make in cases if pattern.search(text)), ImageError(about))
 
 
-def _once(client: docker.DockerClient, reference: ImageRef, platform: str, log: Output, stall_s: float) -> None:
+def _inquire(client: docker.DockerClient, reference: ImageRef, stall_s: float) -> Remote | None:
     import requests
-    import urllib3
     from docker.errors import APIError
 
+    api = cast(RawApi, client.api)
+    header = engine_header(registry_host(reference))
+    name = str(replace(reference, tag=None) if reference.digest else reference)
     try:
-        for event in _events(client, reference, platform, stall_s):
-            if "error" in event:
-                raise classify(reference, str(event["error"]))
-            if "progressDetail" not in event or not event["progressDetail"]:
-                log(f"{event.get('id', '')} {event.get('status', '')}\n".lstrip().encode())
+        answer = api._get(api._url("/distribution/{0}/json", name), headers=header, timeout=(_CONNECT_S, stall_s))
+        api._raise_for_status(answer)
+        found = answer.json()
     except APIError as error:
-        raise classify(reference, str(error.explanation or error)) from error
-    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, urllib3.exceptions.HTTPError) as error:
-        raise classify(reference, f"the transfer stalled: {error}") from error
+        text = str(error.explanation or error)
+        if "page not found" in text or error.status_code == 405:
+            return None  # an engine without this call
+        raise classify(reference, text) from error
+    except requests.exceptions.RequestException as error:
+        raise classify(reference, f"the registry stalled: nothing came for {stall_s:g} s ({error})") from error
+    platforms = {f"{one.get('os')}/{one.get('architecture')}" for one in found.get("Platforms") or ()}
+    known = sorted(one for one in platforms if "None" not in one and "unknown" not in one and not one.endswith("/"))
+    return Remote(digest=str(found["Descriptor"]["digest"]), platforms=tuple(known))
 
 
-def _events(
-    client: docker.DockerClient, reference: ImageRef, platform: str, stall_s: float
-) -> Iterator[Mapping[str, object]]:
-    """The engine's pull events. The SDK's own pull waits for ever on a silent registry, hence the time-out of ours."""
-    from docker import auth
+class _Transfer:
+    """One pull over its attempts: whether anything had come already decides what a broken connection means."""
 
-    api = cast(_RawApi, client.api)
-    registry, _ = auth.resolve_repository_name(reference.name)
-    header = auth.get_config_header(client.api, registry)
-    parameters = {
-        "fromImage": reference.name if reference.digest is None else f"{reference.name}@{reference.digest}",
-        "tag": "" if reference.digest else reference.tag or "latest",
-        "platform": platform,
-    }
-    response = api._post(
-        api._url("/images/create"),
-        params=parameters,
-        headers={"X-Registry-Auth": header} if header else {},
-        stream=True,
-        timeout=(_CONNECT_S, stall_s),
-    )
-    try:
-        api._raise_for_status(response)
-        yield from api._stream_helper(response, decode=True)
-    finally:
-        response.close()
+    def __init__(
+        self, client: docker.DockerClient, reference: ImageRef, platform: str, log: Output, stall_s: float
+    ) -> None:
+        self._client = client
+        self._reference = reference
+        self._platform = platform
+        self._log = log
+        self._stall_s = stall_s
+        self._begun = False
 
+    def once(self) -> None:
+        """One attempt. The engine keeps the layers that are whole, and begins the others again."""
+        import requests
+        import urllib3
+        from docker.errors import APIError
 
-def _host(name: str) -> str:
-    first = name.partition("/")[0]
-    return first if "/" in name and ("." in first or ":" in first) else ""
+        try:
+            for event in self._watched():
+                if "error" in event:
+                    raise classify(self._reference, str(event["error"]), begun=self._begun)
+                if "progressDetail" not in event or not event["progressDetail"]:
+                    self._log(f"{event.get('id', '')} {event.get('status', '')}\n".lstrip().encode())
+        except APIError as error:
+            raise classify(self._reference, str(error.explanation or error), begun=self._begun) from error
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise self._stalled(str(error)) from error
+
+    def _watched(self) -> Iterator[Mapping[str, object]]:
+        """The engine's events, ended when nothing but announcements of other tries comes for too long."""
+        last_s = time.monotonic()
+        for event in self._events():
+            if str(event.get("status", "")).startswith(_WAITING):
+                if time.monotonic() - last_s > self._stall_s:
+                    raise self._stalled(f"the engine says: {event['status']}")
+            else:
+                last_s = time.monotonic()
+                self._begun = self._begun or "id" in event
+            yield event
+
+    def _events(self) -> Iterator[Mapping[str, object]]:
+        """The engine's pull events. The SDK's own pull waits for ever on a silent registry, hence the time-out."""
+        api, reference = cast(RawApi, self._client.api), self._reference
+        parameters = {
+            "fromImage": reference.name if reference.digest is None else f"{reference.name}@{reference.digest}",
+            "tag": "" if reference.digest else reference.tag or "latest",
+            "platform": self._platform,
+        }
+        response = api._post(
+            api._url("/images/create"),
+            params=parameters,
+            headers=engine_header(registry_host(reference)),
+            stream=True,
+            timeout=(_CONNECT_S, self._stall_s),
+        )
+        try:
+            api._raise_for_status(response)
+            yield from api._stream_helper(response, decode=True)
+        finally:
+            response.close()
+
+    def _stalled(self, text: str) -> ImageError:
+        return TransientImageError(
+            f"cannot pull {self._reference}: the transfer stalled: nothing came for {self._stall_s:g} s ({text})",
+            hint="the registry or the network is in trouble; try again later, or raise the setting "
+            "'registry_timeout_s'",
+        )
