@@ -23,6 +23,10 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "imagenet-pictures": ("pictures", "imagenet"),
     "cifar10-pictures": ("pictures", "cifar10"),
     "newsgroup-tokens": ("newsgroups", "prepare"),
+    "smollm2-ctranslate2": ("smollm2", "prepare"),
+    "capital-questions": ("questions", "prepare"),
+    "spoken-prompts": ("speech", "prepare"),
+    "efficientnet-lite0-torch": ("efficientnet_torch", "prepare"),
 }
 
 

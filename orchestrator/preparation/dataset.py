@@ -16,7 +16,7 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Dataset:
-    """Arrays by input name, integer labels [samples] or None, how answers are read and scored."""
+    """Arrays by input name, labels [samples] or None (numbers, or texts as UTF-8), how answers are read and scored."""
 
     name: str
     inputs: Mapping[str, np.ndarray]
@@ -34,7 +34,8 @@ class Dataset:
         for name, array in self.inputs.items():
             np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
         if self.labels is not None:
-            np.save(folder / "labels.npy", np.ascontiguousarray(self.labels, np.int32), allow_pickle=False)
+            kind = self.labels.dtype if self.labels.dtype.kind == "S" else np.int32
+            np.save(folder / "labels.npy", np.ascontiguousarray(self.labels, kind), allow_pickle=False)
         count = samples.pop()
         (folder / "dataset.json").write_text(json.dumps(self._description(count), indent=2) + "\n", encoding="utf-8")
         return count

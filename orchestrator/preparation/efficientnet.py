@@ -13,47 +13,21 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from orchestrator.preparation.efficientnet_stages import (
+    BATCH_NORM_EPSILON,
+    CLASSES,
+    IMAGE_SIZE,
+    STAGES,
+    Stage,
+    same_padding,
+)
 from orchestrator.preparation.fault import BadInput
 from orchestrator.preparation.inputs import Inputs
 from orchestrator.preparation.torch_weights import read_state_dict
 
-IMAGE_SIZE = 224
-CLASSES = 1000
 OPSET = 13
 IR_VERSION = 7
-BATCH_NORM_EPSILON = 1e-3
 OUTPUT = "model.onnx"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A row of equal blocks; the first of them carries the stride and the change of channels."""
-
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels_in: int
-    channels_out: int
-
-
-# efficientnet_lite_pytorch/utils.py, efficientnet_lite(), of release 0.1.0
-STAGES = (
-    Stage(1, 3, 1, 1, 32, 16),
-    Stage(2, 3, 2, 6, 16, 24),
-    Stage(2, 5, 2, 6, 24, 40),
-    Stage(3, 3, 2, 6, 40, 80),
-    Stage(3, 5, 1, 6, 80, 112),
-    Stage(4, 5, 2, 6, 112, 192),
-    Stage(1, 3, 1, 6, 192, 320),
-)
-
-
-def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Padding before and after one axis so that the output has ceil(size / stride) places."""
-    places = -(-size // stride)
-    total = max((places - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
 
 
 @dataclass

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator.sut.config import Harness, Mode, read_harness
+from orchestrator.sut.config import BackendName, Harness, Mode, read_harness
 from orchestrator.sut.faults import BAD_INPUT, FAILED, SutError, bad_input, say
 from orchestrator.sut.watch import end_on_signals
+
+if TYPE_CHECKING:
+    from orchestrator.sut.measure import Measured
+    from orchestrator.sut.model import ReadyModel
 
 
 def main(arguments: list[str]) -> int:
@@ -51,18 +56,28 @@ def _check_output(harness: Harness) -> None:
 
 def _test(harness: Harness) -> None:
     from orchestrator.sut.accuracy import ACCURACY_LOG, ACCURACY_TEXT, judge
-    from orchestrator.sut.measure import measure
-    from orchestrator.sut.model import ready
     from orchestrator.sut.report import write_report, write_text
 
-    model = ready(harness)
-    measured = measure(harness, model)
+    model, measured = _measured(harness)
     accuracy = None
     dataset = model.dataset
     if harness.mode is Mode.ACCURACY and dataset.metric is not None and dataset.labels is not None:
         accuracy = judge(harness.output / ACCURACY_LOG, dataset.metric, dataset.labels, measured.asked)
         write_text(harness.output / ACCURACY_TEXT, accuracy.text())
     write_report(harness, model, measured, accuracy)
+
+
+def _measured(harness: Harness) -> tuple[ReadyModel, Measured]:
+    """The test itself, with the model in this process or behind a server."""
+    if harness.backend is BackendName.ENDPOINT:
+        from orchestrator.sut.served import measure_served
+
+        return measure_served(harness)
+    from orchestrator.sut.measure import measure
+    from orchestrator.sut.model import ready
+
+    model = ready(harness)
+    return model, measure(harness, model)
 
 
 if __name__ == "__main__":

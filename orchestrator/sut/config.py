@@ -18,12 +18,20 @@ S = TypeVar("S", bound=StrEnum)
 
 
 class BackendName(StrEnum):
-    """The runtimes; `null` answers at once and measures the harness itself."""
+    """The runtimes; `null` answers at once and measures the harness itself, `endpoint` asks a server over HTTP."""
 
     ONNXRUNTIME = "onnxruntime"
     TFLITE = "tflite"
     OPENVINO = "openvino"
+    PYTORCH = "pytorch"
+    CTRANSLATE2 = "ctranslate2"
+    ENDPOINT = "endpoint"
     NULL = "null"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether it loads a model file into this process."""
+        return self not in {BackendName.NULL, BackendName.ENDPOINT}
 
 
 class Scenario(StrEnum):
@@ -126,12 +134,14 @@ class _Reader:
             raise bad_input(self._path, f"missing key '{key}'")
 
     def _check_together(self, harness: Harness) -> None:
-        if (harness.model is None) != (harness.backend is BackendName.NULL):
-            raise self._fault("model", "must be null with the null backend, and a path with any other")
+        if (harness.model is None) == harness.backend.has_model:
+            raise self._fault("model", "must be null with the backends null and endpoint, and a path with any other")
         if (harness.dataset is None) == (harness.generated_samples is None):
             raise self._fault("dataset", "exactly one of 'dataset' and 'generated_samples' must be given")
         if harness.mode is Mode.ACCURACY and harness.dataset is None:
             raise self._fault("mode", "accuracy needs a data set; generated inputs have no labels")
+        if harness.backend is BackendName.ENDPOINT and harness.dataset is None:
+            raise self._fault("dataset", "the backend endpoint needs a data set of prompts")
 
     def _fault(self, key: str, cause: str) -> Exception:
         return bad_input(self._path, f"'{key}': {cause}")

@@ -25,8 +25,11 @@ class Response(StrEnum):
     """What of a model's answer LoadGen is given for each sample."""
 
     ARGMAX = "argmax"
+    ARGMAX_FROM_1 = "argmax_from_1"
     MEAN_POOL = "mean_pool"
+    STACKED = "stacked"
     RAW = "raw"
+    TEXT = "text"
 
 
 class Metric(StrEnum):
@@ -34,6 +37,16 @@ class Metric(StrEnum):
 
     TOP1 = "top1"
     NN1 = "nn1"
+    WORD_ACCURACY = "word_accuracy"
+    ANSWERS = "answers"
+
+
+_FITTING = {
+    Metric.TOP1: {Response.ARGMAX, Response.ARGMAX_FROM_1},
+    Metric.NN1: {Response.MEAN_POOL},
+    Metric.WORD_ACCURACY: {Response.TEXT},
+    Metric.ANSWERS: {Response.TEXT},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +77,7 @@ def prepared(folder: Path) -> Dataset:
     mask = next((array for name, array in inputs.items() if name.endswith("attention_mask")), None)
     if metric is not None and labels is None:
         raise bad_input(index, f"the metric {metric} needs 'labels'")
-    if (metric, response) not in {(Metric.TOP1, Response.ARGMAX), (Metric.NN1, Response.MEAN_POOL)} and metric:
+    if metric is not None and response not in _FITTING[metric]:
         raise bad_input(index, f"the metric {metric} does not go with the response {response}")
     if response is Response.MEAN_POOL and mask is None:
         raise bad_input(index, "the response mean_pool needs an input 'attention_mask'")

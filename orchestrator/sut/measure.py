@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import mlperf_loadgen
 
 from orchestrator.sut.config import Harness, Mode, Scenario
 from orchestrator.sut.faults import SutError, bad_input, guarded
-from orchestrator.sut.lanes import Lane, LoadGenCompletion, traffic
+from orchestrator.sut.lanes import Lane, LoadGenCompletion, Traffic, traffic
 from orchestrator.sut.model import ReadyModel
 from orchestrator.sut.responses import encoder
 from orchestrator.sut.store import Store
@@ -30,27 +31,43 @@ AUDIT_CONFIG = "audit.config"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A test that ran to its end. `asked` is how many samples an accuracy run had to answer."""
+    """A test that ran to its end. `asked` is how many samples an accuracy run had to answer.
+
+    `tokens` counts those that a language model made, null where answers have none.
+    """
 
     issued: int
     completed: int
     performance_samples: int
     asked: int
+    tokens: int | None = None
 
 
 def measure(harness: Harness, model: ReadyModel) -> Measured:
     """Run LoadGen's test; its logs lie in the output folder afterwards."""
     settings = test_settings(harness)
-    total = model.dataset.samples
-    performance_samples = min(harness.performance_sample_count, total)
     store = Store(model.dataset, model.batch)
     lanes = [
         Lane(runner, store, encoder(model.dataset.response, model.batch), LoadGenCompletion(mlperf_loadgen))
         for runner in model.runners
     ]
     queries = traffic(harness, lanes, model.batch, store)
+    return run_test(harness, settings, queries, total=model.dataset.samples, load=store.load, unload=store.unload)
+
+
+def run_test(
+    harness: Harness,
+    settings: Any,
+    queries: Traffic,
+    *,
+    total: int,
+    load: Callable[[Sequence[int]], None],
+    unload: Callable[[Sequence[int]], None],
+) -> Measured:
+    """One StartTest over a set of `total` samples; SutError when an answer is missing at its end."""
+    performance_samples = min(harness.performance_sample_count, total)
     sut = mlperf_loadgen.ConstructFastSUT(guarded(queries.issue), _flush)
-    qsl = mlperf_loadgen.ConstructQSL(total, performance_samples, guarded(store.load), guarded(store.unload))
+    qsl = mlperf_loadgen.ConstructQSL(total, performance_samples, guarded(load), guarded(unload))
     audit = harness.output / AUDIT_CONFIG
     with progress(lambda: (queries.completed, queries.issued)):
         mlperf_loadgen.StartTestWithLogSettings(

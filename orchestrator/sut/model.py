@@ -32,6 +32,8 @@ def ready(harness: Harness) -> ReadyModel:
     )
     if harness.dataset is not None:
         dataset = bound(prepared(harness.dataset), backend.signature)
+    elif harness.backend.has_model and not backend.signature.inputs:
+        raise bad_input(harness.model, "names no shapes to generate inputs by: give a data set, or the option 'shape'")
     else:
         dataset = generated(backend.signature, harness.generated_samples or 1, harness.options)
     example = {name: np.array(array[:1]) for name, array in dataset.inputs.items()}

@@ -37,7 +37,11 @@ def write_report(harness: Harness, model: ReadyModel, measured: Measured, accura
         "inputs": [spec.as_json() for spec in signature.inputs],
         "outputs": [spec.as_json() for spec in signature.outputs],
         "qsl": {"total": model.dataset.samples, "performance": measured.performance_samples},
-        "responses": {"issued": measured.issued, "completed": measured.completed},
+        "responses": {
+            "issued": measured.issued,
+            "completed": measured.completed,
+            **({} if measured.tokens is None else {"tokens": measured.tokens}),
+        },
         "accuracy": None if accuracy is None else accuracy.as_json(),
     }
     write_text(harness.output / REPORT, json.dumps(report, indent=1) + "\n")

@@ -29,7 +29,14 @@ class Encoder(Protocol):
 def encoder(kind: Response, batch: int) -> Encoder:
     """An encoder for batches of at most `batch` samples."""
     kinds: dict[Response, Callable[[int], Encoder]]
-    kinds = {Response.ARGMAX: Argmax, Response.MEAN_POOL: MeanPool, Response.RAW: Raw}
+    kinds = {
+        Response.ARGMAX: Argmax,
+        Response.ARGMAX_FROM_1: ArgmaxFrom1,
+        Response.MEAN_POOL: MeanPool,
+        Response.STACKED: Stacked,
+        Response.RAW: Raw,
+        Response.TEXT: Raw,
+    }
     return kinds[kind](batch)
 
 
@@ -47,6 +54,23 @@ class Argmax:
         if scores.ndim != 2:
             scores = scores.reshape(count, -1)
         scores.argmax(1, self._words[count])
+        return self._place
+
+
+class ArgmaxFrom1:
+    """Class of each sample, int32, of a model that has a class for the background before those of the labels.
+
+    A first output of one whole number for each sample is the class already.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self._classes = np.zeros(batch, np.int32)
+        self._place = (_address(self._classes), 4, 4)
+
+    def __call__(self, outputs: list[Array], mask: Array | None, count: int) -> Place:  # noqa: ARG002 - the protocol's
+        scores = outputs[0].reshape(count, -1)
+        told = scores.shape[1] == 1 and scores.dtype.kind in "iu"
+        np.subtract(scores[:, 0] if told else scores.argmax(1), 1, out=self._classes[:count], casting="unsafe")
         return self._place
 
 
@@ -76,8 +100,22 @@ class MeanPool:
         return self._place
 
 
+class Stacked:
+    """float32 outputs of one shape, stacked on a new last axis: start and end logits side by side for each token."""
+
+    def __init__(self, batch: int) -> None:  # noqa: ARG002 - one way to make them all
+        self._kept: Array = None
+
+    def __call__(self, outputs: list[Array], mask: Array | None, count: int) -> Place:  # noqa: ARG002 - the protocol's
+        if any(output.dtype != np.float32 or output.shape != outputs[0].shape for output in outputs):
+            raise SutError("stacked: the model's outputs are not float32 of one shape")
+        self._kept = np.stack(outputs, axis=-1)
+        size_bytes = self._kept.nbytes // count
+        return (_address(self._kept), size_bytes, size_bytes)
+
+
 class Raw:
-    """All outputs of each sample, byte after byte in the graph's order."""
+    """All outputs of each sample, byte after byte in the graph's order. Texts are rows of bytes, NUL at their end."""
 
     def __init__(self, batch: int) -> None:  # noqa: ARG002 - one way to make them all
         self._kept: Array = None

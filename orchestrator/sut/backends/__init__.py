@@ -64,6 +64,14 @@ def _opener(name: BackendName) -> Callable[..., Backend]:
             from orchestrator.sut.backends.tflite import TfliteBackend
 
             return TfliteBackend
+        if name is BackendName.PYTORCH:
+            from orchestrator.sut.backends.pytorch import PyTorchBackend
+
+            return PyTorchBackend
+        if name is BackendName.CTRANSLATE2:
+            from orchestrator.sut.backends.ctranslate2 import WhisperBackend
+
+            return WhisperBackend
         from orchestrator.sut.backends.openvino import OpenVinoBackend
 
         return OpenVinoBackend
