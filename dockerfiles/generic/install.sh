@@ -31,6 +31,7 @@ mkdir -p /opt/mlperf-docker
 packages=$("$python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 find "$packages" -depth -type d \( -name tests -o -name test \) -path '*/numpy/*' -exec rm -rf {} +
 find "$packages" -depth -type d \( -name tests -o -name test \) -path '*/onnx/backend/*' -exec rm -rf {} +
+rm -rf "$packages/torch/include" "$packages/torch/testing/_internal/py312_intrinsics.py"
 find "$venv" -depth -type d -name __pycache__ -exec rm -rf {} +
 
 # The root file system is read-only when it runs: byte-compile now, by content and not by time.
