@@ -1,4 +1,7 @@
-"""Every command block of README.md is executed; `<!-- exit: 0,9 -->` before one gives the exit codes allowed."""
+"""Every command block of README.md, and of the pages listed here, is executed.
+
+`<!-- exit: 0,9 -->` before one gives the exit codes allowed.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,10 @@ class Shown:
         return [line for line in self.output if line.startswith("error: ")]
 
 
-def commands() -> list[Shown]:
+def commands(page: str = "README.md") -> list[Shown]:
     """All commands of all `console` blocks, in order."""
     found: list[Shown] = []
-    for block in _BLOCK.finditer((ROOT / "README.md").read_text()):
+    for block in _BLOCK.finditer((ROOT / page).read_text()):
         codes = frozenset(int(code) for code in (block["codes"] or "0").split(","))
         first, *parts = re.split(r"^\$ ", block["text"], flags=re.MULTILINE)
         assert first == ""
@@ -50,12 +53,26 @@ def in_bash(shown: Shown, cwd: Path) -> process.Completed:
     """Type the command into a shell, with this installation's program first in PATH."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return process.run(
-        ["bash", "-c", shown.command], cwd=cwd, environment={**environment(), "PATH": path}, timeout_s=1800
+        ["bash", "-c", shown.command],
+        cwd=cwd,
+        environment={**environment(), "PATH": path, "EXAMPLE": str(ROOT / "docs" / "examples" / "own")},
+        timeout_s=1800,
     )
 
 
 OWN = [shown for shown in commands() if shown.command.startswith("mlperf-docker ")]
 SCRIPTS = [shown for shown in commands() if shown.command.startswith("./scripts/")]
+
+
+PAGES = [(page, shown) for page in ("docs/own-implementation.md",) for shown in commands(page)]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(("page", "shown"), PAGES, ids=lambda one: one if isinstance(one, str) else one.command)
+def test_a_command_of_a_page_does_what_it_says(docker_url: str, tmp_path: Path, page: str, shown: Shown) -> None:
+    done = in_bash(shown, tmp_path)
+    assert done.code in shown.codes, done.stderr
+    assert [line for line in shown.errors if line not in done.stderr.splitlines()] == []
 
 
 def test_every_block_has_commands_that_are_executed_here() -> None:

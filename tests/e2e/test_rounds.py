@@ -12,7 +12,7 @@ from tests.e2e.command import call
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("name", ["v5.0", "v5.1", "v6.0"])
+@pytest.mark.parametrize("name", ["v4.1", "v5.0", "v5.1", "v6.0"])
 def test_a_round_runs_with_its_own_loadgen(tmp_path: Path, name: str) -> None:
     called = call(
         tmp_path, "run", "--model", "resnet8-cifar10", "--round", name, "--scenario", "all", "--mode", "all", "--json"

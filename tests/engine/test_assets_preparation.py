@@ -24,7 +24,15 @@ def assets(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Assets:
     return connect_to(EngineName.DOCKER, settings, round_name=default_round(), choice=ImageChoice()).assets
 
 
-@pytest.mark.parametrize("name", ["cifar10-20", "imagenet-20", "efficientnet-lite0-onnx", "newsgroups-200"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cifar10-20", "imagenet-20", "efficientnet-lite0-onnx", "newsgroups-200"),
+        *("capitals-64", "smollm2-135m-ctranslate2"),
+        pytest.param("spoken-prompts-32", marks=pytest.mark.slow),
+        pytest.param("efficientnet-lite0-torch", marks=pytest.mark.slow),
+    ],
+)
 def test_a_prepared_asset_comes_out_as_pinned(assets: Assets, name: str) -> None:
     asset = load_asset(name)
     said: list[str] = []

@@ -21,6 +21,11 @@ pytestmark = pytest.mark.engine
 ALLOCATE = "block = b'x' * (400 << 20); print(len(block))"
 CHILD_ALLOCATES = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ALLOCATE!r}]); print('parent done')"
 SLEEP = "import time; print('ready', flush=True); time.sleep(600)"
+SERVE = (
+    "import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); "
+    "s.bind(('127.0.0.1', 47631)); s.listen(); [s.accept() for _ in iter(int, 1)]"
+)
+ASK = "import socket; socket.create_connection(('127.0.0.1', 47631), 5).close()"
 MEMORY = Limits(memory_bytes=100 << 20)
 
 
@@ -42,6 +47,32 @@ def test_an_exit_status_comes_back_as_it_was(carrier: Carrier, code: int, what: 
     ended = carrier.run(f"print('said'); raise SystemExit({code})")
     assert (ended.exit.code, ended.text, outcome(ended.exit)) == (code, "said\n", what)
     assert 0 < ended.exit.started_s <= ended.exit.finished_s
+
+
+def test_a_running_container_can_be_probed_and_tells_that_it_runs(carrier: Carrier) -> None:
+    name = new_token()
+    with carrier.engine.start(carrier.spec(SLEEP, token=name), run_id=name, output=len) as running:
+        assert running.running()
+        assert running.probe(("python3", "-c", "raise SystemExit(0)"), LONG_S) == 0
+        assert running.probe(("python3", "-c", "raise SystemExit(7)"), LONG_S) == 7
+        assert running.probe(("python3", "-c", "import time; time.sleep(60)"), 0.5) == 124
+        running.stop(1.0)
+        assert not running.running()
+        assert running.probe(("python3", "-c", "raise SystemExit(0)"), LONG_S) == 125
+    assert carrier.traces(name) == []
+
+
+def test_a_container_can_join_the_network_of_another(carrier: Carrier) -> None:
+    if Capability.JOIN not in carrier.capabilities:
+        assert_lacking(carrier, Capability.JOIN, carrier.spec(SLEEP, token="", joins="other"))
+        return
+    name = new_token()
+    with carrier.engine.start(carrier.spec(SERVE, token=name), run_id=name, output=len) as server:
+        while server.probe(("python3", "-c", ASK), LONG_S) != 0:
+            assert server.running()
+        asked = carrier.run(ASK, joins=server.id)
+        assert asked.exit.code == 0
+    assert carrier.run(ASK).exit.code != 0
 
 
 def test_a_signal_is_an_exit_status_above_128(carrier: Carrier) -> None:

@@ -28,6 +28,20 @@ PROGRAMS = {
         "import openvino as o; assert 'CPU' in o.Core().available_devices;"
         "import mlperf_loadgen, numpy, orchestrator.sut; print(o.__version__)"
     ),
+    "generic-ctranslate2": (
+        "import ctranslate2 as c; from ctranslate2.specs import transformer_spec; import mlperf_loadgen, numpy;"
+        "import orchestrator.sut, orchestrator.serving.api, orchestrator.preparation.smollm2; print(c.__version__)"
+    ),
+    "generic-pytorch": (
+        "import torch; assert '+cpu' in torch.__version__; import mlperf_loadgen, numpy, orchestrator.sut;"
+        "m = torch.export.export(torch.nn.ReLU(), (torch.zeros(2),)); print(float(m.module()(torch.ones(2)).sum()))"
+    ),
+    "generic-prepare-speech": (
+        "from orchestrator.preparation import speech as s; book = list((s.MATERIAL / s.BOOK).iterdir());"
+        "assert len(list((s.MATERIAL / s.PROMPTS).rglob('*.wav'))) > 500;"
+        "assert (s.MATERIAL / s.TRANSCRIPTS).is_file(); assert list((s.MATERIAL / 'usr/share/doc').rglob('copyright'));"
+        "print(len(book))"
+    ),
     "generic-prepare": "import numpy, onnx.helper, PIL.Image, tokenizers, orchestrator.preparation; print(1)",
 }
 
@@ -38,7 +52,10 @@ PROGRAMS = {
         ("generic-tflite", 200 * MEGABYTE),
         ("generic-onnxruntime", 220 * MEGABYTE),
         ("generic-prepare", 200 * MEGABYTE),
+        ("generic-ctranslate2", 230 * MEGABYTE),
+        pytest.param("generic-prepare-speech", 160 * MEGABYTE, marks=pytest.mark.slow),
         pytest.param("generic-openvino", 300 * MEGABYTE, marks=pytest.mark.slow),
+        pytest.param("generic-pytorch", 900 * MEGABYTE, marks=pytest.mark.slow),
     ],
 )
 def test_a_generic_image_works_and_keeps_its_size(name: str, limit_bytes: int, docker_url: str, tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ SHORT = {
     "singlestream": {"*.SingleStream.min_query_count": 70, "*.SingleStream.target_latency": 0.5},
     "multistream": {"*.MultiStream.min_query_count": 662, "*.MultiStream.target_latency": 0.1},
 }
+TOKENS = {"*.*.use_token_latencies": 1, "*.*.ttft_latency": 100}
+N_TOKENS = 4
 # case: settings on top, delay of each answer in ms, what else happens
 CASES: dict[str, tuple[dict[str, float], float, str]] = {
     "valid": ({}, 1.0, ""),
@@ -40,6 +42,12 @@ CASES: dict[str, tuple[dict[str, float], float, str]] = {
     "toofew": ({"*.*.max_query_count": 20}, 0.2, ""),
     "twoconfigs": ({}, 1.0, "second FromConfig"),
     "killed": ({"*.*.min_duration": 60000}, 50.0, "kill -9 after 0.4 s"),
+    "tokens": ({**TOKENS, "*.*.tpot_latency": 50}, 1.0, "tokens"),
+    "tokensslow": (
+        {**TOKENS, "*.*.tpot_latency": 1, "*.Server.target_qps": 100, "*.Server.min_query_count": 300},
+        6.0,
+        "tokens",
+    ),
 }
 
 
@@ -63,22 +71,23 @@ def main(name: str, folder: Path) -> None:
             raise SystemExit("user.conf refused")
     if scenario == "offline":
         delay_ms *= 80  # the one query has to outlast min_duration
-    elif scenario == "server" and case == "valid":
+    elif scenario == "server" and case in {"valid", "tokens"}:
         delay_ms = 0.0  # answers come from the issuing thread, which must not be held up
-    run(settings, folder, delay_ms, kill=event.startswith("kill"))
+    run(settings, folder, delay_ms, kill=event.startswith("kill"), tokens=event == "tokens")
 
 
-def run(settings: lg.TestSettings, folder: Path, delay_ms: float, *, kill: bool) -> None:
-    """One StartTest; `kill` ends this process from a second one, as the OOM killer would."""
+def run(settings: lg.TestSettings, folder: Path, delay_ms: float, *, kill: bool, tokens: bool) -> None:
+    """One StartTest; `kill` ends this process from a second one, as the OOM killer would.
+
+    `tokens`: each answer is one first token and, after the delay, three more.
+    """
 
     def issue(queries: list[lg.QuerySample]) -> None:
-        time.sleep(delay_ms / 1e3)
         answers = [(query.id, array.array("i", [query.index])) for query in queries]
-        responses = []
-        for query_id, answer in answers:
-            address, length = answer.buffer_info()
-            responses.append(lg.QuerySampleResponse(query_id, address, length * answer.itemsize))
-        lg.QuerySamplesComplete(responses)
+        if tokens and settings.scenario != lg.TestScenario.Offline:
+            lg.FirstTokenComplete(responses(answers))
+        time.sleep(delay_ms / 1e3)
+        lg.QuerySamplesComplete(responses(answers, *((N_TOKENS,) if tokens else ())))
 
     sut = lg.ConstructSUT(issue, lambda: None)
     qsl = lg.ConstructQSL(SAMPLES, SAMPLES, lambda _: None, lambda _: None)
@@ -91,6 +100,14 @@ def run(settings: lg.TestSettings, folder: Path, delay_ms: float, *, kill: bool)
     lg.StartTestWithLogSettings(sut, qsl, settings, logs, "")
     lg.DestroyQSL(qsl)
     lg.DestroySUT(sut)
+
+
+def responses(answers: list[tuple[int, array.array[int]]], *n_tokens: int) -> list[lg.QuerySampleResponse]:
+    """LoadGen's form of them; the arrays must outlive the call that takes it."""
+    return [
+        lg.QuerySampleResponse(query_id, answer.buffer_info()[0], len(answer) * answer.itemsize, *n_tokens)
+        for query_id, answer in answers
+    ]
 
 
 if __name__ == "__main__":

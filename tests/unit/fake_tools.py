@@ -13,7 +13,7 @@ from pathlib import Path
 from orchestrator.controller.run import Tools
 from orchestrator.domain.asset import Asset, PlannedAsset, ReadyAsset
 from orchestrator.domain.container import Capability, ContainerSpec, EngineInfo, Exit
-from orchestrator.domain.image import PlannedImage, ReadyImage
+from orchestrator.domain.image import NO_CHOICE, ImageChoice, PlannedImage, ReadyImage, Recipe
 from orchestrator.domain.ports import Output, Say
 from orchestrator.domain.terms import EngineName
 from orchestrator.host.files import sha256_file
@@ -56,6 +56,14 @@ class FakeContainer:
     def wait(self, timeout_s: float | None = None) -> Exit:
         """The end it was made with."""
         return self._ended
+
+    def probe(self, command: tuple[str, ...], timeout_s: float) -> int:
+        """Healthy, unless it failed."""
+        return 0 if self._ended.code == 0 else 125
+
+    def running(self) -> bool:
+        """As long as it did not fail."""
+        return self._ended.code == 0
 
     def stop(self, grace_s: float = 10.0) -> None:
         """It has ended already."""
@@ -103,9 +111,13 @@ class FakeEngine:
 class FakeImages:
     """Every image is there."""
 
-    def plan(self, entry: str, *, round_name: str, platform: str) -> str:
+    def plan(self, entry: str, *, round_name: str, platform: str, choice: ImageChoice = NO_CHOICE) -> str:
         """A hash of the question."""
         return hashlib.sha256(f"{entry} {round_name} {platform}".encode()).hexdigest()
+
+    def recipe(self, entry: str, *, round_name: str, platform: str, choice: ImageChoice = NO_CHOICE) -> Recipe:
+        """Nothing is missing."""
+        return Recipe(hash=self.plan(entry, round_name=round_name, platform=platform, choice=choice))
 
     def present(self, wanted: PlannedImage) -> ReadyImage | None:
         """The one image."""

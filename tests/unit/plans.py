@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator.domain.benchmark import AccuracyTarget, Seeds
+from orchestrator.config.catalog import load_benchmark, load_implementation, load_round
+from orchestrator.domain.benchmark import AccuracyTarget, Seeds, TestCount
 from orchestrator.domain.image import PlannedImage
 from orchestrator.domain.plan import Rules, RunPlan
+from orchestrator.domain.situation import Host, Situation
 from orchestrator.domain.spec import RunSpec
 from orchestrator.domain.terms import Device, Division, EngineName, Evidence, ExecutionMode, Mode, Scenario, Suite
-from orchestrator.implementations.generic import Situation, executions
+from orchestrator.implementations.generic import executions
 
 SEEDS_V61 = Seeds(
     qsl_rng_seed=2085463073848966840,
@@ -38,19 +40,25 @@ def a_spec(**changes: object) -> RunSpec:
     return replace(spec, **changes)  # type: ignore[arg-type]
 
 
-def a_situation(**changes: object) -> Situation:
+def a_situation(
+    *, test: TestCount | None = None, server_latency_limit_ms: float | None = None, **changes: object
+) -> Situation:
     """The ground that a generic run stands on; any field can be changed."""
+    benchmark = load_benchmark("resnet8-cifar10")
+    limits = {} if server_latency_limit_ms is None else {Scenario.SERVER: int(server_latency_limit_ms * 1e6)}
     situation = Situation(
+        benchmark=replace(benchmark, test=dict.fromkeys(Scenario, test) if test is not None else {}),
+        rules=replace(benchmark.rules["any"], latency_limit_ns=limits),
+        offer=replace(benchmark.offers[0], batch_size=1),
+        round=load_round("v6.1"),
+        implementation=load_implementation("generic"),
         image="generic-tflite",
-        loadgen_model="resnet8-cifar10",
         model=Path("/cache/model/image_classification.tflite"),
         dataset=Path("/cache/cifar10-20"),
-        performance_sample_count=20,
-        batch_size=1,
-        test=None,
-        server_latency_limit_ms=None,
-        usable_cpus=2,
+        assets={},
+        host=Host(usable_cpus=2),
         user=(1000, 1000),
+        work=Path("/cache/work/generic"),
     )
     return replace(situation, **changes)  # type: ignore[arg-type]
 

@@ -95,7 +95,7 @@ def test_under_json_the_error_is_the_one_document(
         (("--implementation", "nvidia"), "'resnet8-cifar10' has no implementation 'nvidia'"),
         (("--scenario", ","), "no scenario was named"),
         (("--scenario", "Interactive"), "'resnet8-cifar10' has no scenario Interactive"),
-        (("--mode", "compliance"), "compliance runs are not part of this version yet"),
+        (("--mode", "compliance"), "no round wants a compliance test of 'resnet8-cifar10'"),
         (("--division", "closed"), "cannot be run for the closed division"),
         (("--model-name", "mine"), "--model-name 'mine' is for a model file of your own"),
         (("surplus",), "unexpected extra argument"),

@@ -40,7 +40,7 @@ def test_the_catalogue_says_how_far_each_way_was_tried(call: Call) -> None:
     found = {model["name"]: model for model in call("models", "list", "--json").document["models"]}
     assert found.keys() >= SMALL | {"bert-99", "resnet50"}
     assert {offer["evidence"] for name in SMALL for offer in found[name]["offers"]} == {"proven here"}
-    assert {offer["evidence"] for offer in found["bert-99"]["offers"]} == {"from published instructions"}
+    assert "from published instructions" in {offer["evidence"] for offer in found["bert-99"]["offers"]}
 
 
 def test_a_model_is_shown_with_its_rules_and_every_way_to_run_it(call: Call) -> None:

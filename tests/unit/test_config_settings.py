@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.settings import NAMES, VARIABLES, Settings, load_settings, render_template, shown
+from orchestrator.config.settings import NAMES, VARIABLES, Settings, load_settings, shown
+from orchestrator.config.settings_template import render_template
 from orchestrator.domain.terms import EngineName
 from orchestrator.errors import ConfigError
 
@@ -96,6 +97,23 @@ def test_what_is_shown_is_text_with_its_origin(machine: Machine) -> None:
     assert rows["engine"] == ("docker", "flag")
     assert rows["results_dir"] == (str(machine.cwd / "mlperf-results"), "default")
     assert rows["site"] == (None, "default")
+
+
+def test_a_registry_is_a_prefix_of_names_and_its_patience_a_number_of_seconds(machine: Machine) -> None:
+    machine.project_file.write_text("registry: registry.example:5000/mlperf/\nregistry_timeout_s: 5\n")
+    settings = machine.load()
+    assert (settings.registry, settings.registry_timeout_s) == ("registry.example:5000/mlperf", 5.0)
+    assert machine.load(registry_timeout_s="1.5").registry_timeout_s == 1.5
+    assert settings.images_lock == machine.cwd / "images.lock"
+    for wrong in ("https://registry.example", "registry.example/x:v1", "Registry Example"):
+        (fault,) = machine.faults(registry=wrong)
+        assert fault.startswith(f"--registry: '{wrong}' is not a registry")
+    for wrong in ("0", "soon", "inf"):
+        (fault,) = machine.faults(registry_timeout_s=wrong)
+        assert f"'{wrong}' is not a number of seconds above 0" in fault
+    machine.project_file.write_text("mirrors: {docker.io: https://mirror.example}\n")
+    (fault,) = machine.faults()
+    assert "'docker.io=https://mirror.example' is not a mirror" in fault
 
 
 def test_proxies_of_the_environment_hold_when_nothing_else_is_set(machine: Machine) -> None:

@@ -1,38 +1,11 @@
-"""What a build's or a registry's text is taken to mean: whose fault, worth another try or not, what to do."""
+"""What a build's text is taken to mean: whose fault, worth another try or not, what to do."""
 
 from __future__ import annotations
 
 import pytest
 
-from orchestrator.domain.image import ImageRef
 from orchestrator.errors import ImageError, TransientImageError
 from orchestrator.images.build import Tail, failure
-from orchestrator.images.pull import ImageMissingError, classify
-
-REF = ImageRef.parse("registry.example:5000/team/image:1")
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "remedy"),
-    [
-        ("Get https://registry.example:5000/v2/: x509: certificate signed by unknown authority", ImageError, "certs.d"),
-        ("Head https://…: no basic auth credentials", ImageError, "docker login registry.example:5000"),
-        ("unauthorized: authentication required", ImageError, "docker login"),
-        ("manifest for team/image:1 not found: manifest unknown", ImageMissingError, "name, tag"),
-        ("dial tcp: lookup registry.example: no such host", ImageError, "network"),
-        ("dial tcp 127.0.0.1:5000: connect: connection refused", ImageError, "network"),
-        ("received unexpected HTTP status: 503 Service Unavailable", TransientImageError, "later"),
-        ("net/http: TLS handshake timeout", TransientImageError, "later"),
-        ("read tcp: connection reset by peer", TransientImageError, "later"),
-        ("toomanyrequests: slow down", TransientImageError, "later"),
-        ("filesystem layer verification failed for digest sha256:00", ImageError, None),
-    ],
-)
-def test_a_registrys_text_is_classified(text: str, kind: type[ImageError], remedy: str | None) -> None:
-    error = classify(REF, text)
-    assert type(error) is kind
-    assert text in str(error)
-    assert (remedy in (error.hint or "")) if remedy else error.hint is None
 
 
 @pytest.mark.parametrize(

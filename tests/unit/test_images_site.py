@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.domain.site import Site
 from orchestrator.host.site import detect_site
+from orchestrator.images.site_files import site_files
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_pips_indexes_are_kept_and_local_paths_dropped(root: Path) -> None:
     put(
         root / "home/.config/pip/pip.conf",
         "[global]\nindex_url = https://u:p@mirror/simple\nextra-index-url = file:///opt/x https://more/simple\n"
-        "find-links = /opt/wheels\n[install]\ntrusted-host = mirror\n",
+        "find-links = /srv/wheels\n[install]\ntrusted-host = mirror\n",
     )
     site = detect_site(environment={"HOME": str(root / "home"), "PIP_TIMEOUT": "60"}, root=root)
     assert site.pip_config is not None
@@ -84,8 +86,8 @@ def test_pips_variables_beat_its_files_and_only_local_settings_are_no_settings(r
     put(root / "etc/pip.conf", "[global]\nindex-url = https://file/simple\n")
     site = detect_site(environment={"PIP_INDEX_URL": "https://variable/simple"}, root=root)
     assert site.pip_config == "[global]\nindex-url = https://variable/simple\n"
-    put(root / "etc/pip.conf", "[global]\nfind-links = /opt/wheels\n")
-    assert detect_site(environment={"PIP_FIND_LINKS": "/opt/wheels"}, root=root).pip_config is None
+    put(root / "etc/pip.conf", "[global]\nfind-links = /srv/wheels\n")
+    assert detect_site(environment={"PIP_FIND_LINKS": "/srv/wheels"}, root=root).pip_config is None
 
 
 def test_a_broken_pip_configuration_is_left_to_pip_to_complain_about(root: Path) -> None:
@@ -99,3 +101,30 @@ def test_apts_proxies_are_kept_and_nothing_else(root: Path) -> None:
     assert detect_site(environment={}, root=root).apt_config == (
         'Acquire::http::Proxy "http://cache:3142";\nAcquire::https::Proxy "http://cache:3143";'
     )
+
+
+def test_folders_of_wheels_among_find_links_are_taken_and_addresses_are_not(root: Path) -> None:
+    wheels = root / "wheels"
+    wheels.mkdir()
+    found = detect_site(environment={"PIP_FIND_LINKS": f"{wheels} file://{wheels} https://x/y /not/there"}, root=root)
+    assert found.wheel_folders == (wheels, wheels)
+    assert found.pip_config is not None
+    assert str(wheels) not in found.pip_config
+
+
+def test_a_build_gets_the_wheels_that_it_pins_and_no_others(tmp_path: Path) -> None:
+    wheel = put(tmp_path / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", "x")
+    put(tmp_path / "torch-2.12.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", "x")
+    put(tmp_path / "other-1.0-py3-none-any.whl", "x")
+    site = Site(wheel_folders=(tmp_path,), pip_config="[global]\nfind-links = https://x/y\n")
+    files = {file.path: file for file in site_files(site, "numpy==2.0 \\\n  --hash=sha256:0\nTorch==2.13.0+cpu \\\n")}
+    taken = [path for path in files if path.startswith("site/wheels/")]
+    assert taken == [f"site/wheels/{wheel.name}"]
+    assert files["site/pip.conf"].content.decode() == "[global]\nfind-links = /site/wheels\n    https://x/y\n"
+    assert [file.path for file in site_files(site)] == ["site/README", "site/pip.conf"]
+
+
+def test_wheels_alone_make_a_pip_configuration(tmp_path: Path) -> None:
+    put(tmp_path / "torch-1.0-py3-none-any.whl", "x")
+    files = {file.path: file.content for file in site_files(Site(wheel_folders=(tmp_path,)), "torch==1.0\n")}
+    assert files["site/pip.conf"] == b"[global]\nfind-links = /site/wheels\n"

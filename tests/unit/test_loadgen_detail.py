@@ -46,6 +46,24 @@ def test_a_log_cut_anywhere_before_its_last_line_has_not_ended(name: str) -> Non
     assert not parse_detail([whole[: whole.rstrip(b"\n").rindex(b"\n") + 1]]).ended
 
 
+@pytest.mark.parametrize(
+    ("version", "last", "ended"),
+    [
+        ("5.0.7 @ 1618142d40", "result_99.90_percentile_latency_ns", True),
+        ("4.1 @ NA", "result_99.90_percentile_latency_ns", True),
+        ("5.0.7 @ 1618142d40", "result_99.00_percentile_latency_ns", False),
+        ("5.0.16 @ fd021be1b7", "result_99.90_percentile_latency_ns", False),
+        ("5.0.16 @ fd021be1b7", "num_errors", True),
+        ("6.1", "num_errors", True),
+    ],
+)
+def test_loadgen_before_5_0_16_does_not_end_a_log_with_the_number_of_errors(
+    version: str, last: str, ended: bool
+) -> None:
+    log = entry("loadgen_version", version) + entry("effective_test_mode", "PerformanceOnly") + entry(last, 0)
+    assert parse_detail([log]).ended is ended
+
+
 def test_error_entries_are_read_although_loadgen_says_valid() -> None:
     log = detail("6.0.17-offline-performance-twoconfigs")
     assert log.values["result_validity"] == "VALID"

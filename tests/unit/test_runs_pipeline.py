@@ -32,7 +32,8 @@ def test_a_run_reads_its_result_from_loadgen_s_log(tmp_path: Path) -> None:
     assert record.loadgen is not None
     assert record.loadgen.version is not None
     assert record.executions[0].exit.image_id == IMAGE_ID
-    assert [each.phase for each in record.phases] == list(Phase)
+    only_elsewhere = {Phase.PREPARE, Phase.SERVE, Phase.EVALUATE}
+    assert [each.phase for each in record.phases] == [phase for phase in Phase if phase not in only_elsewhere]
 
 
 def test_an_accuracy_run_is_judged_by_its_own_log(tmp_path: Path) -> None:

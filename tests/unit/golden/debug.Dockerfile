@@ -2,6 +2,7 @@
 ARG BASE
 FROM ${BASE} AS tools
 USER 0
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/ /build/
 RUN ["/bin/sh", "/build/fetch.sh"]

@@ -1,6 +1,7 @@
 # generic-prepare, linux/amd64. Rendered by mlperf-docker; any builder takes it.
 ARG BASE
 FROM ${BASE} AS packages
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/ /build/
 RUN ["/bin/sh", "/build/install.sh"]
