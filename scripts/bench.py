@@ -96,23 +96,46 @@ def plain_docker_run(run_dir: Path, folder: Path) -> list[str]:
 
 
 def harness(pairs: int, results: Path) -> dict[str, object]:
-    """The harness against a bare loop over the same runtime, same threads, batch and image; interleaved pairs."""
-    common = ("--model", "efficientnet-lite0", "--mode", "performance", "--results-dir", str(results), "--json")
+    """The Python harness against a bare loop over the same runtime, and over a system that answers at once."""
+    return against_bare(pairs, results, "generic", _bare_python) | {
+        "null_sut_queries_per_s": null_sut(results, "resnet8-cifar10", "generic")
+    }
+
+
+def cpp(pairs: int, results: Path) -> dict[str, object]:
+    """The same of the C++ harness and its own bare loop."""
+    return against_bare(pairs, results, "cpp", _bare_cpp) | {
+        "null_sut_queries_per_s": null_sut(results, "efficientnet-lite0", "cpp")
+    }
+
+
+def _bare_python(argv: list[str]) -> list[str]:
+    at = argv.index("orchestrator.sut")
+    return [*argv[:at], "orchestrator.sut.bare", *argv[at + 1 :], "--seconds", "4", "--json"]
+
+
+def _bare_cpp(argv: list[str]) -> list[str]:
+    at = argv.index("mlperf-sut")
+    return [*argv[: at + 1], "--bare", *argv[at + 1 :], "--seconds", "4", "--json"]
+
+
+def against_bare(
+    pairs: int, results: Path, implementation: str, bare_of: Callable[[list[str]], list[str]]
+) -> dict[str, object]:
+    """A harness against a bare loop: same runtime calls, threads, batch and image; interleaved pairs."""
+    common = ("--model", "efficientnet-lite0", "--implementation", implementation, "--mode", "performance")
     figures: dict[str, object] = {"pairs": pairs}
     for scenario, count in (("Offline", "160"), ("SingleStream", "160")):
-        argv = (COMMAND, "run", *common, "--scenario", scenario, "--test-query-count", count)
-        run_dir = Path(output_json(argv)["runs"][0]["run_dir"])  # type: ignore[index]
-        bare = [*plain_docker_run(run_dir, run_dir / "loadgen")]
-        at = bare.index("orchestrator.sut")
-        bare_argv = [*bare[:at], "orchestrator.sut.bare", *bare[at + 1 :], "--seconds", "4", "--json"]
+        chosen = ("--scenario", scenario, "--test-query-count", count, "--results-dir", str(results), "--json")
+        run_dir = Path(output_json((COMMAND, "run", *common, *chosen))["runs"][0]["run_dir"])  # type: ignore[index]
+        plain = plain_docker_run(run_dir, run_dir / "loadgen")
+        bare = bare_of(plain)
         ratios = [
-            _ratio(scenario, _measured(bare, run_dir / "loadgen", scenario), output_json(bare_argv))
-            for _ in range(pairs)
+            _ratio(scenario, _measured(plain, run_dir / "loadgen", scenario), output_json(bare)) for _ in range(pairs)
         ]
         name = "offline_samples_per_s_over_bare" if scenario == "Offline" else "single_stream_p90_over_bare"
         figures[name] = round(statistics.median(ratios), 4)
         figures[f"{name}_all"] = [round(ratio, 4) for ratio in ratios]
-    figures["null_sut_queries_per_s"] = null_sut(results)
     return figures
 
 
@@ -131,9 +154,11 @@ def _ratio(scenario: str, ours: float, bare: dict[str, object]) -> float:
     return ours / float(bare[key])  # type: ignore[arg-type]
 
 
-def null_sut(results: Path) -> float:
+def null_sut(results: Path, model: str, implementation: str) -> float:
     """Queries per second of LoadGen and the harness alone: SingleStream over a system that answers at once."""
-    argv = (COMMAND, "run", *WARM, "--results-dir", str(results), "--json")
+    short = ("--scenario", "Offline", "--mode", "performance", "--test-query-count", "16")
+    named = ("--model", model, "--implementation", implementation)
+    argv = (COMMAND, "run", *named, *short, "--results-dir", str(results), "--json")
     run_dir = Path(output_json(argv)["runs"][0]["run_dir"])  # type: ignore[index]
     folder = run_dir / "loadgen"
     conf = json.loads((folder / "harness.json").read_text())
@@ -156,7 +181,7 @@ def null_sut(results: Path) -> float:
 def images(repeats: int) -> dict[str, object]:
     """Size of each image above its base, and the time of an unchanged `images build`."""
     figures: dict[str, object] = {}
-    for name in ("generic-onnxruntime", "generic-tflite", "generic-openvino"):
+    for name in ("generic-onnxruntime", "generic-tflite", "generic-openvino", "cpp", "tflite-cpp"):
         argv = (COMMAND, "images", "build", name, "--json")
         image = output_json(argv)["image"]
         above = image["size_bytes"] - image["base_size_bytes"]  # type: ignore[index]
@@ -192,7 +217,7 @@ def ensure_s(name: str) -> float:
 def main() -> None:
     """Measure what was asked and print it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="startup,orchestration,harness,images")
+    parser.add_argument("--only", default="startup,orchestration,harness,cpp,images")
     parser.add_argument("--pairs", type=int, default=7)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mlperf-docker-bench-") as scratch:
@@ -201,6 +226,7 @@ def main() -> None:
             "startup": lambda: startup(arguments.pairs),
             "orchestration": lambda: orchestration(arguments.pairs, results),
             "harness": lambda: harness(arguments.pairs, results),
+            "cpp": lambda: cpp(arguments.pairs, results),
             "images": lambda: images(arguments.pairs),
         }
         wanted = [name for name in arguments.only.split(",") if name]

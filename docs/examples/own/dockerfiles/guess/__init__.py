@@ -1,0 +1,1 @@
+"""An example harness: LoadGen asks, one class is answered."""
