@@ -132,9 +132,7 @@ def proxy(text: str | None) -> str | None:
     return text
 
 
-def registries(
-    registry: str | None, mirrors: list[str] | None, lock_file: Path | None = None
-) -> dict[str, str | None]:
+def registries(registry: str | None, mirrors: list[str] | None, lock_file: Path | None = None) -> dict[str, str | None]:
     """The flags about registries as settings."""
     return {
         "registry": registry,

@@ -73,6 +73,8 @@ def _row(one: Done) -> tuple[str, ...]:
         standing = verdict.standing.value + (
             f"; LoadGen: {verdict.loadgen_validity}" if verdict.loadgen_validity else ""
         )
+    if spec.rehearse:
+        standing = f"REHEARSAL, {standing}"
     if one.kept:
         standing += " (kept)"
     return (

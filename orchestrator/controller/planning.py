@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -55,7 +56,7 @@ def plan_run(choice: Choice, ground: Ground) -> RunPlan:
         assets={name: planned[-1].path for name, planned in others.items()},
         host=ground.host,
         user=(os.geteuid(), os.getegid()),
-        work=ground.work / spec.implementation / f"{choice.offer.image}-{image.recipe[:12]}",
+        work=ground.work / spec.implementation / _work_name(spec, image),
         audit=_audit(choice),
     )
     executions = driver_of(choice.implementation)(spec, situation)
@@ -110,8 +111,14 @@ def _other_images(executions: tuple[Execution, ...], choice: Choice, ground: Gro
 def run_id(spec: RunSpec, now: datetime) -> str:
     """`<UTC time>-<model>-<scenario>-<mode>-<8 hex>`; the hex digits keep two runs of one second apart."""
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    mode = spec.compliance_test or spec.mode.value
+    mode = (spec.compliance_test or spec.mode.value) + ("-rehearsal" if spec.rehearse else "")
     return f"{stamp}-{spec.model}-{spec.scenario.value}-{mode}-{secrets.token_hex(4)}"
+
+
+def _work_name(spec: RunSpec, image: PlannedImage) -> str:
+    """What a stand-in made is never taken for the vendor's, nor what one base made for another's."""
+    base = f"-on-{re.sub('[^A-Za-z0-9.]+', '-', str(image.choice.base))}" if image.choice.base is not None else ""
+    return f"{'rehearsal-' if spec.rehearse else ''}{image.entry}-{image.recipe[:12]}{base}"
 
 
 def _audit(choice: Choice) -> Audit | None:
