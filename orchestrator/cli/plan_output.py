@@ -50,6 +50,8 @@ def _heading(plan: RunPlan) -> list[str]:
     lines += [f"mark: {mark}" for mark in plan.marks]
     for image in images:
         base = f", on {image.base}" if image.base else ""
+        if image is plan.image and plan.stand_in is not None:
+            base = f", on the stand-in {plan.stand_in.entry} (instead of {image.base})"
         lines.append(
             f"image: {image.choice.reference or image.entry} for {image.platform}, recipe {image.recipe[:12]}{base}"
         )

@@ -24,7 +24,7 @@ from orchestrator.controller.steps import (
     stamp,
 )
 from orchestrator.controller.watch import Watcher
-from orchestrator.domain.container import Exit, Outcome, admit, grants, outcome
+from orchestrator.domain.container import AS_CALLER, Exit, Outcome, admit, grants, outcome
 from orchestrator.domain.image import ImageRef, PlannedImage, ReadyImage
 from orchestrator.domain.measurement import Rate
 from orchestrator.domain.plan import Execution, Role, RunPlan
@@ -54,7 +54,7 @@ def run(plan: RunPlan, directory: RunDir, tools: Tools, watcher: Watcher) -> Run
     recorder = Recorder(directory, plan, announce=watcher.phase)
     with recorder:
         _engine_facts(recorder, tools.engine)
-        _admit(recorder, plan, tools.engine)
+        _admit(recorder, plan, tools.engine, watcher)
         with recorder.phase(Phase.IMAGE):
             images = _ensure_images(recorder, plan, tools, watcher)
         with recorder.phase(Phase.ASSETS):
@@ -96,11 +96,14 @@ def phase_of(execution: Execution) -> Phase:
     }.get(execution.role, Phase.MEASURE)
 
 
-def _admit(recorder: Recorder, plan: RunPlan, engine: Engine) -> None:
+def _admit(recorder: Recorder, plan: RunPlan, engine: Engine, watcher: Watcher) -> None:
     """Refuse or mark what the engine cannot enforce, before anything is fetched, built or started."""
     granted = dict.fromkeys(grant for execution in plan.executions for grant in grants(execution.container))
     if granted:
-        recorder.log.line(f"granted (privileges {plan.spec.privileges.value}): {'; '.join(granted)}")
+        text = f"granted (privileges {plan.spec.privileges.value}): {'; '.join(granted)}"
+        recorder.log.line(text)
+        if granted.keys() - {AS_CALLER}:
+            watcher.say(text)
     for execution in plan.executions:
         admission = admit(execution.container, engine.info().capabilities)
         if admission.refused:

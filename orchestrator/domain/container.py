@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 OWNER_LABEL = "mlperf-docker.owner"
 RUN_LABEL = "mlperf-docker.run"
+AS_CALLER = "user 0, as you are"
 
 
 class Network(StrEnum):
@@ -136,7 +137,7 @@ def grants(spec: ContainerSpec) -> tuple[str, ...]:
         f"GPUs {', '.join(spec.gpus)}": bool(spec.gpus),
         "a writable root file system": not spec.read_only_root,
         "the image's own user": spec.user is None,
-        "user 0, as you are": spec.user is not None and spec.user[0] == 0,
+        AS_CALLER: spec.user is not None and spec.user[0] == 0,
     }
     return tuple(text for text, is_so in said.items() if is_so)
 

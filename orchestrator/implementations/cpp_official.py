@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -66,7 +67,8 @@ def _unscored(execution: Execution, spec: RunSpec, on: Situation) -> Execution:
 
 def _prepared_folder(on: Situation, kind: str) -> Path:
     """One for each copy of the data and each form of it."""
-    form = "\0".join((str(on.dataset), *sorted(f"{name}={value}" for name, value in on.offer.parameters.items())))
+    parts = sorted(f"{name}={value}" for name, value in on.offer.parameters.items())
+    form = "\0".join((str(on.dataset), *parts, *(_pictures(on) if kind == "imagenet" else ())))
     return on.work / f"{kind}-{hashlib.sha256(form.encode()).hexdigest()[:12]}"
 
 
@@ -80,7 +82,7 @@ def _prepare(spec: RunSpec, on: Situation, kind: str) -> Execution:
         names = (parameter(on, "mask"), parameter(on, "segments"))
         arguments: tuple[str, ...] = (str(dataset / "dev-v1.1.json"), str(vocabulary / "vocab.txt"), *names)
     else:
-        arguments, code = (str(dataset), parameter(on, "layout")), code / "python"
+        arguments, code = (str(dataset), *_pictures(on)), code / "python"
     scripts = Mount(source=shipped("dockerfiles", "cpp", "prepare"), target=_SCRIPTS)
     output = Mount(source=folder, target=PREPARED, read_only=False, create=True)
     inside = container(
@@ -99,6 +101,19 @@ def _prepare(spec: RunSpec, on: Situation, kind: str) -> Execution:
         phase="preprocess",
         once=folder.with_suffix(".done"),
     )
+
+
+def _pictures(on: Situation) -> tuple[str, ...]:
+    """Layout, side, form and classes of the pictures that this model, or this member of its family, takes.
+
+    Members with 8-bit inputs take pixels; the harness refuses a graph that wants another type.
+    """
+    form, side = parameter(on, "form", "vgg"), "224"
+    (member,) = on.benchmark.variants.values() if len(on.benchmark.variants) == 1 else (None,)
+    if member is not None and member.input is not None:
+        side = member.input.partition("x")[0]
+        form = "pixels" if re.search(r"-(u?int8)-", f"-{on.benchmark.name}-".replace("_", "-")) else form
+    return (parameter(on, "layout"), side, form, parameter(on, "classes", "1001"))
 
 
 def _score(spec: RunSpec, on: Situation, kind: str) -> Execution:

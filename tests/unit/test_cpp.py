@@ -97,7 +97,9 @@ def test_data_of_a_round_is_prepared_once_and_scored_by_the_official_script() ->
 @pytest.mark.parametrize(("implementation", "layout"), [("cpp", "nchw"), ("tflite-cpp", "nhwc")])
 def test_pictures_are_prepared_in_the_layout_of_the_graph(implementation: str, layout: str) -> None:
     prepare, _, evaluate = official("resnet50", implementation)
-    assert prepare.container.command[1:] == ("/scripts/imagenet.py", "/dataset", layout, "/prepared")
+    assert prepare.container.command[1:] == (
+        *("/scripts/imagenet.py", "/dataset", layout, "224", "vgg", "1001", "/prepared"),
+    )
     assert evaluate.container.command[-2:] == ("--dtype", "int32")
 
 
@@ -171,3 +173,20 @@ def test_no_source_is_long() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in (CPP / "src").glob("*.*")}
     assert lengths
     assert {name: length for name, length in lengths.items() if length > 350} == {}
+
+
+@pytest.mark.parametrize(
+    ("member", "arguments"),
+    [
+        ("mobilenet-v1-precision_float-0.5-160", ("nhwc", "160", "mobilenet", "1001")),
+        ("mobilenet-v2-precision_uint8-0.35-128", ("nhwc", "128", "pixels", "1001")),
+        ("efficientnet-fp32-lite4", ("nhwc", "300", "efficientnet", "1000")),
+        ("efficientnet-int8-lite0", ("nhwc", "224", "pixels", "1000")),
+    ],
+)
+def test_a_member_of_a_family_gets_pictures_of_its_size_and_type(member: str, arguments: tuple[str, ...]) -> None:
+    ground = on(member, "tflite-cpp", dataset=Path("/data/imagenet"))
+    spec = a_spec(model=member, implementation="tflite-cpp", backend="tflite")
+    driver = driver_of(ground.implementation)
+    prepare = next(step for step in driver(spec, ground) if step.name == "prepare-data")
+    assert prepare.container.command[3:7] == arguments
