@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator import __version__
 from orchestrator.config.catalog import load_asset, load_compliance
 from orchestrator.config.images import image_entries
-from orchestrator.controller.rehearsal import rehearsed, stand_in
+from orchestrator.controller.rehearsal import paced, rehearsed, stand_in
 from orchestrator.controller.request import Choice
 from orchestrator.domain.asset import Asset, AssetKind, LocalPath, PlannedAsset
 from orchestrator.domain.image import ImageChoice, PlannedImage
@@ -59,7 +59,7 @@ def plan_run(choice: Choice, ground: Ground) -> RunPlan:
         work=ground.work / spec.implementation / _work_name(spec, image),
         audit=_audit(choice),
     )
-    executions = driver_of(choice.implementation)(spec, situation)
+    executions = driver_of(choice.implementation)(paced(spec, choice.rules) if spec.rehearse else spec, situation)
     marks: tuple[str, ...] = ()
     if spec.rehearse:
         executions, marks = rehearsed(executions, spec.implementation)

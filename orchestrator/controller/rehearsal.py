@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.domain.asset import Asset, LocalPath, Prepared, PypiPackage, StandIn
+from orchestrator.domain.benchmark import BenchmarkRules
 from orchestrator.domain.container import ContainerSpec, Limits, grants
 from orchestrator.domain.plan import Execution
-from orchestrator.domain.terms import Evidence
+from orchestrator.domain.spec import RunSpec
+from orchestrator.domain.terms import Evidence, Mode, Scenario
 
+_SERVED_ACCURACY_S = 20.0  # about how long a served accuracy run of a rehearsal takes
 # Root in a container needs these to write into the caller's folders, and to give back what it wrote.
 _KEPT_CAPABILITIES = frozenset({"SYS_PTRACE", "CHOWN", "DAC_OVERRIDE", "FOWNER"})
 
@@ -22,6 +25,16 @@ def rehearsed(executions: tuple[Execution, ...], implementation: str) -> tuple[t
     dropped = sorted({what for each in executions for what in _taken(each.container)})
     marks = (mark, f"left out in the rehearsal: {', '.join(dropped)}") if dropped else (mark,)
     return tuple(replace(each, container=_plain(each.container)) for each in executions), marks
+
+
+def paced(spec: RunSpec, rules: BenchmarkRules) -> RunSpec:
+    """A rate at which a served accuracy run over the whole data set ends soon: a stand-in answers at once."""
+    if spec.mode is not Mode.ACCURACY or spec.scenario not in {Scenario.SERVER, Scenario.INTERACTIVE}:
+        return spec
+    if spec.loadgen.target_qps is not None:
+        return spec
+    rate = max(rules.accuracy_count(spec.scenario) / _SERVED_ACCURACY_S, 1.0)
+    return replace(spec, loadgen=replace(spec.loadgen, target_qps=round(rate, 1)))
 
 
 def stand_in(asset: Asset, *files: str) -> Asset:

@@ -34,7 +34,7 @@ def test_a_missing_engine_under_json_is_the_one_document(tmp_path: Path, command
 def test_bert_on_cuda_lists_everything_that_is_missing(tmp_path: Path) -> None:
     called = call(tmp_path, "run", "--model", "bert-99", "--device", "cuda")
     assert called.code == 3
-    assert "cannot drive it yet" in called.stderr
+    assert "cuda-device: no NVIDIA GPU" in called.stderr
     assert "you bring:" in called.stderr
     assert "  -> " in called.stderr
     assert list(tmp_path.iterdir()) == []

@@ -73,4 +73,4 @@ def test_a_file_that_no_backend_reads_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.pkl").write_text("")
     called = call(tmp_path, "run", "--model-path", "model.pkl")
     assert called.code == 2
-    assert ".onnx, .tflite" in called.stderr
+    assert ".onnx, .pt, .pt2, .tflite" in called.stderr

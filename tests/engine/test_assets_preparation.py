@@ -30,7 +30,7 @@ def assets(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Assets:
         *("cifar10-20", "imagenet-20", "efficientnet-lite0-onnx", "newsgroups-200"),
         *("capitals-64", "smollm2-135m-ctranslate2"),
         pytest.param("spoken-prompts-32", marks=pytest.mark.slow),
-        pytest.param("efficientnet-lite0-torch", marks=pytest.mark.slow),
+        pytest.param("efficientnet-lite0-torch", marks=pytest.mark.thorough),
     ],
 )
 def test_a_prepared_asset_comes_out_as_pinned(assets: Assets, name: str) -> None:

@@ -55,7 +55,7 @@ PROGRAMS = {
         ("generic-ctranslate2", 230 * MEGABYTE),
         pytest.param("generic-prepare-speech", 160 * MEGABYTE, marks=pytest.mark.slow),
         pytest.param("generic-openvino", 300 * MEGABYTE, marks=pytest.mark.slow),
-        pytest.param("generic-pytorch", 900 * MEGABYTE, marks=pytest.mark.slow),
+        pytest.param("generic-pytorch", 900 * MEGABYTE, marks=pytest.mark.thorough),
     ],
 )
 def test_a_generic_image_works_and_keeps_its_size(name: str, limit_bytes: int, docker_url: str, tmp_path: Path) -> None:

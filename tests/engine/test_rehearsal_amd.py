@@ -74,7 +74,7 @@ def test_what_the_container_wrote_belongs_to_the_caller(llama: Called) -> None:
         assert {path.stat().st_uid for path in written} == {folder.parent.stat().st_uid}
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("model", "round_name"),
     [

@@ -86,7 +86,7 @@ def test_test01_without_the_earlier_runs_is_named_with_what_to_do(docker_url: st
     assert "run modes performance and accuracy first" in alone.stderr + json.dumps(alone.document)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("model", "round_name", "device"),
     [

@@ -78,7 +78,7 @@ def test_a_rehearsal_says_so_and_is_never_submittable(bert: Called) -> None:
         assert any("a rehearsal measures a stand-in" in one["text"] for one in shown["verdict"]["blockers"])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_served_model_is_measured_through_its_server(docker_url: str, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     for name in ("models/Llama3.1-8B/Meta-Llama-3.1-8B-Instruct", "data/llama3.1-8b"):
@@ -98,7 +98,7 @@ def test_a_served_model_is_measured_through_its_server(docker_url: str, tmp_path
     }
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_what_is_missing_in_the_scratch_folder_is_named(docker_url: str, tmp_path: Path) -> None:
     words = ("--model", "llama3.1-8b", "--round", "v5.1", "--scenario", "offline", "--mode", "performance")
     called = rehearse(tmp_path, *words)

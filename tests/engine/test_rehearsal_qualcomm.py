@@ -48,7 +48,7 @@ def test_resnet50_runs_in_every_mode_and_its_model_is_compiled_once(tmp_path: Pa
     assert "qaic-exec is a stand-in" not in runs["compliance"].said, "compiled once"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.usefixtures("docker_url")
 @pytest.mark.parametrize("model", ["bert-99", "bert-99.9", "retinanet"])
 def test_every_other_model_runs_in_every_mode(model: str, tmp_path: Path, sdks: tuple[str, ...]) -> None:
@@ -57,7 +57,7 @@ def test_every_other_model_runs_in_every_mode(model: str, tmp_path: Path, sdks: 
         run.check()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.usefixtures("docker_url")
 @pytest.mark.parametrize("scenario", ["SingleStream", "MultiStream"])
 def test_streams_take_one_card(scenario: str, tmp_path: Path, sdks: tuple[str, ...]) -> None:

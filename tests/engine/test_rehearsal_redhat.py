@@ -36,14 +36,14 @@ def test_a_server_and_its_client_measure_token_latencies(tmp_path: Path) -> None
     assert '"effective_server_target_qps", "value": 200' in detail or '"requested_server_target_qps"' in detail
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.usefixtures("docker_url")
 def test_a_server_answers_the_whole_data_set_in_accuracy_mode(tmp_path: Path) -> None:
     runs = rehearse(tmp_path, *LLAMA3, "--scenario", "Server", "--target-qps", "1500", "--mode", "accuracy")
     runs["accuracy"].check()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.usefixtures("docker_url")
 def test_the_client_of_v4_1_asks_the_server_for_all_prompts_at_once(tmp_path: Path) -> None:
     llama2 = ("--model", "llama2-70b-99.9", "--implementation", "redhat", "--round", "v4.1")

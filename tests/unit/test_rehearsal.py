@@ -95,3 +95,13 @@ def test_every_vendor_has_a_stand_in_and_what_runs_here_has_none() -> None:
     assert stood_in == {"nvidia", "intel", "amd", "qualcomm", "redhat"}
     with pytest.raises(UsageError, match="no stand-in to rehearse 'generic'"):
         choose(RunRequest(model="resnet8-cifar10", rehearse=True))
+
+
+def test_a_served_accuracy_run_does_not_take_hours(tmp_path: Path) -> None:
+    plan = planned(
+        tmp_path, model="llama3.1-8b", implementation="redhat", round="v5.1", scenarios="Server", modes="accuracy"
+    )
+    settings = plan.result_execution.settings
+    assert settings is not None
+    assert settings.target_qps is not None
+    assert plan.rules.dataset_samples / settings.target_qps < 60
