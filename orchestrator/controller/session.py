@@ -41,7 +41,7 @@ def open_session(request: RunRequest, settings: Settings, *, refuse: bool = True
     choices = choose(request)
     subject = _subject(choices[0])
     findings = preflight_choice(choices[0], this_machine())
-    if refuse:
+    if not choices[0].implementation.drives:
         refuse_faults(findings, subject)
     connected = connect_to(request.engine, settings, round_name=choices[0].round.name, choice=request.image)
     plans = tuple(plan_run(choice, connected.ground) for choice in choices)

@@ -25,6 +25,7 @@ from orchestrator.domain.site import Site
 from orchestrator.domain.situation import Gpu, Host
 from orchestrator.domain.spec import LoadGenWishes
 from orchestrator.domain.terms import ExecutionMode, Mode, Tier
+from orchestrator.host import process
 from orchestrator.images.docker_images import DockerImages
 from tests.unit.fake_tools import FakeAssets
 
@@ -162,3 +163,9 @@ def test_every_cell_is_planned_and_rendered(
         sys.stdout.write(f" [{walked} cells planned in {time.monotonic() - began:.1f} s]")
     assert not faults, "\n".join(sorted(faults)[:40]) + f"\n({len(faults)} in all)"
     assert walked > 0
+
+
+def test_the_coverage_page_is_current() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "generate-matrix"
+    done = process.run([sys.executable, str(script), "--check"], timeout_s=120)
+    assert done.ok, done.stderr
