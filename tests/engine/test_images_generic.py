@@ -69,7 +69,14 @@ def test_a_generic_image_works_and_keeps_its_size(name: str, limit_bytes: int, d
     client = connect(docker_url)
     program = ["python", "-W", "error", "-c", PROGRAMS[name]]
     said = client.containers.run(
-        ready.handle, program, user="65534:65534", network_mode="none", read_only=True, remove=True
+        ready.handle,
+        program,
+        user="65534:65534",
+        environment={"HOME": "/tmp", "USER": "mlperf"},  # as every run has it
+        tmpfs={"/tmp": ""},
+        network_mode="none",
+        read_only=True,
+        remove=True,
     )
     client.close()
     assert bytes(said).strip()
