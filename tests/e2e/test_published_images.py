@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import docker
 import pytest
 
 from orchestrator.host import process
@@ -28,12 +31,19 @@ def registry(tmp_path: Path, docker_url: str) -> Iterator[str]:
         log_in(tmp_path / "docker", server.host, USER, PASSWORD)
         yield f"{server.host}/published-test"
     client = connect(docker_url)
-    names = [tag for image in client.api.images() for tag in image.get("RepoTags") or () if "/published-test/" in tag]
-    for name in names:
-        entry = name.rpartition("/")[2].partition(":")[0]
-        client.api.tag(name, f"mlperf-docker/{entry}", (tmp_path / entry).read_text())
-    drop(client, names)
+    for image in client.api.images():
+        for name in published(image):
+            entry = re.split("[:@]", name.rpartition("/")[2])[0]
+            if (tmp_path / entry).is_file():
+                client.api.tag(image["Id"], f"mlperf-docker/{entry}", (tmp_path / entry).read_text())
+            drop(client, [name])
     client.close()
+
+
+def published(image: Mapping[str, Any]) -> list[str]:
+    """Every name and digest by which the engine knows an image of this test's registries, of earlier runs, too."""
+    names = [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]
+    return [name for name in names if "/published-test/" in name]
 
 
 def test_a_clean_engine_runs_published_images_where_building_is_forbidden(registry: str, tmp_path: Path) -> None:
@@ -67,12 +77,18 @@ def test_a_clean_engine_runs_published_images_where_building_is_forbidden(regist
     assert "docker login" in denied.stderr
 
 
+def standing_on(client: docker.DockerClient, image_id: str) -> list[str]:
+    """What was built on an image (the layer for debugging), topmost first: it would keep the image in the engine."""
+    above = [str(image["Id"]) for image in client.api.images(all=True) if image.get("ParentId") == image_id]
+    return [one for child in above for one in (*standing_on(client, child), child)]
+
+
 def forget(folder: Path, pins: dict[str, dict[str, str]]) -> None:
     """Take the images away from the engine, by every name; their local tags are noted for their return."""
     client = connect()
     for pin in pins.values():
-        names = client.images.get(pin["config_digest"]).tags
-        local = next(name for name in names if name.startswith("mlperf-docker/"))
+        image = client.images.get(pin["config_digest"])
+        local = next(name for name in image.tags if name.startswith("mlperf-docker/"))
         (folder / pin["entry"]).write_text(local.rpartition(":")[2])
-        drop(client, names)
+        drop(client, [*standing_on(client, pin["config_digest"]), *published(image.attrs), *image.tags])
     client.close()
