@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from orchestrator.domain.asset import Member
+from orchestrator.domain.source import Member
 from orchestrator.errors import AssetError
 from orchestrator.host.files import sha256_file
 

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from orchestrator.domain.asset import Download
 from orchestrator.domain.ports import Say
+from orchestrator.domain.source import Download
 from orchestrator.errors import AssetError, TransientAssetError
 from orchestrator.host.retry import transient
 

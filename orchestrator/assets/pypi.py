@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.domain.asset import PypiPackage
+from orchestrator.domain.source import PypiPackage
 from orchestrator.errors import AssetError, TransientAssetError
 from orchestrator.host.process import stream
 

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import assert_never
 
 from orchestrator.assets import manifest
 from orchestrator.assets.blobs import BlobStore
@@ -21,22 +20,19 @@ from orchestrator.assets.local import check_place, hash_local, state_of
 from orchestrator.assets.manifest import Manifest, Trust
 from orchestrator.assets.pypi import fetch_wheel
 from orchestrator.assets.workspace import remove_leftovers, workspace
-from orchestrator.domain.asset import (
-    Asset,
+from orchestrator.domain.asset import Asset, PlannedAsset, PreparationJob, ReadyAsset
+from orchestrator.domain.ports import Preparer, Say
+from orchestrator.domain.source import (
     Bucket,
     Download,
     HuggingFace,
     LocalPath,
-    PlannedAsset,
-    PreparationJob,
     Prepared,
     PypiPackage,
-    ReadyAsset,
     StandIn,
     UserSupplied,
     origin_of,
 )
-from orchestrator.domain.ports import Preparer, Say
 from orchestrator.errors import AssetError
 from orchestrator.host.files import lock, publish_tree, write_atomic
 from orchestrator.host.retry import transient
@@ -151,10 +147,8 @@ class CacheStore:
             case Prepared():
                 pinned = bool(asset.files) and all(item.sha256 is not None for item in asset.files)
                 return () if pinned or self._code_key is None else (self._code_key(asset.source.step),)
-            case PypiPackage() | Download() | Bucket() | HuggingFace() | UserSupplied() | StandIn():
-                return ()
             case _:
-                assert_never(asset.source)
+                return ()
 
     def _ensure(self, planned: PlannedAsset, say: Say) -> ReadyAsset:
         asset = planned.asset
@@ -205,13 +199,11 @@ class CacheStore:
                     write_atomic(made / name, STAND_IN_TEXT.format(name=source.of))
             case Download(unpack=False):
                 self._download(planned.asset, source, made, say)
-            case Download() | Bucket() | HuggingFace() | UserSupplied():
+            case _:
                 raise AssetError(
                     f"asset '{planned.asset.name}' cannot be fetched by this version: {origin_of(source)}",
                     hint=f"get it, and give it with --asset {planned.asset.name}=PATH",
                 )
-            case _:
-                assert_never(source)
 
     def _download(self, asset: Asset, source: Download, made: Path, say: Say) -> None:
         from orchestrator.assets.download import fetch_file
@@ -241,9 +233,7 @@ class CacheStore:
             if not path.exists():
                 raise AssetError(f"asset '{planned.asset.name}' is made from '{name}', which is not at {path} yet")
         say(f"preparing '{planned.asset.name}' ({source.step})")
-        job = PreparationJob(
-            step=source.step, image=source.image, inputs=planned.inputs, output=made, parameters=source.parameters
-        )
+        job = PreparationJob(asset=planned.asset.name, source=source, inputs=planned.inputs, output=made)
         self._prepare(job, say=say)
         if not manifest.asset_files(made):
             raise AssetError(f"the step '{source.step}' said it was done but wrote nothing")

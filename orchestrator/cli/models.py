@@ -137,12 +137,12 @@ def _rules(round_name: str, rules: BenchmarkRules) -> tuple[str, ...]:
 def _assets(one: Benchmark) -> Iterator[str]:
     """Where weights and data come from, and what stands before them."""
     from orchestrator.config.catalog import load_asset
-    from orchestrator.domain.asset import origin_of
+    from orchestrator.domain.source import origin_of
 
     names = dict.fromkeys(
         name for offer in one.offers for name in (offer.model, offer.dataset, *offer.assets) if name is not None
     )
     for name in names:
         asset = load_asset(name)
-        gate = f"; first: {asset.gate}" if asset.gate else ""
+        gate = f"; first: {asset.gate.text}" if asset.gate else ""
         yield f"{asset.kind.value} {name}: {origin_of(asset.source)} (licence: {asset.licence}{gate})"

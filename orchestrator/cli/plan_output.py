@@ -7,10 +7,11 @@ from pathlib import Path
 
 from orchestrator.cli.output import write_json, write_lines
 from orchestrator.controller.session import Session
-from orchestrator.domain.asset import Bucket, Download, HuggingFace, PlannedAsset, UserSupplied, origin_of
+from orchestrator.domain.asset import PlannedAsset
 from orchestrator.domain.container import grants
 from orchestrator.domain.finding import Level
 from orchestrator.domain.plan import Execution, RunPlan
+from orchestrator.domain.source import Bucket, Download, HuggingFace, UserSupplied, origin_of
 
 _MIB = 1 << 20
 

@@ -13,9 +13,10 @@ from orchestrator.config import catalog
 from orchestrator.config.consistency_offers import benchmark_offers, offer_folders
 from orchestrator.config.consistency_rules import benchmark_faults
 from orchestrator.config.images import image_entries
-from orchestrator.domain.asset import Asset, Bucket, Download, HuggingFace, Prepared, UserSupplied
+from orchestrator.domain.asset import Asset
 from orchestrator.domain.benchmark import Benchmark, Round
 from orchestrator.domain.image import ImageEntry
+from orchestrator.domain.source import Bucket, Download, HuggingFace, Prepared, UserSupplied
 from orchestrator.errors import ConfigError
 
 T = TypeVar("T")

@@ -14,11 +14,12 @@ from orchestrator.config.catalog import load_asset, load_compliance
 from orchestrator.config.images import image_entries
 from orchestrator.controller.rehearsal import paced, rehearsed, stand_in
 from orchestrator.controller.request import Choice
-from orchestrator.domain.asset import Asset, AssetKind, LocalPath, PlannedAsset
+from orchestrator.domain.asset import Asset, AssetKind, PlannedAsset
 from orchestrator.domain.image import ImageChoice, PlannedImage
 from orchestrator.domain.plan import Execution, Rules, RunPlan
 from orchestrator.domain.ports import Assets, Images
 from orchestrator.domain.situation import Audit, Host, Situation
+from orchestrator.domain.source import LocalPath
 from orchestrator.domain.spec import RunSpec
 from orchestrator.domain.terms import Division, EngineName, Evidence, ExecutionMode, Mode, Suite
 from orchestrator.implementations.drivers import driver_of

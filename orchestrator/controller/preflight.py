@@ -8,10 +8,11 @@ from pathlib import Path
 from orchestrator.config.images import image_entries
 from orchestrator.controller.host_facts import host_of
 from orchestrator.controller.request import Choice
-from orchestrator.domain.asset import PlannedAsset, is_fetched, origin_of
+from orchestrator.domain.asset import PlannedAsset
 from orchestrator.domain.finding import Finding, Level, fault, note, ok
 from orchestrator.domain.plan import RunPlan
 from orchestrator.domain.ports import Images
+from orchestrator.domain.source import is_fetched, origin_of
 from orchestrator.domain.terms import Device
 from orchestrator.errors import PreflightError
 from orchestrator.host.disks import disk
@@ -96,7 +97,7 @@ def _missing(planned: PlannedAsset) -> Finding:
     asset = planned.asset
     size = f", {planned.fetch_bytes / 1e9:.3g} GB" if planned.fetch_bytes else ""
     size += " (estimated)" if size and asset.size_estimated else ""
-    gate = f"; first: {asset.gate}" if asset.gate else ""
+    gate = f"; first: {asset.gate.text}" if asset.gate else ""
     return fault(
         f"{asset.kind.value} {asset.name}",
         f"is not here: {origin_of(asset.source)}{size}; licence: {asset.licence}{gate}",

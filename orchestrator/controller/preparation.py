@@ -9,6 +9,7 @@ from orchestrator.domain.asset import PreparationJob
 from orchestrator.domain.container import ContainerSpec, Mount, Network, Outcome, outcome
 from orchestrator.domain.image import ImageChoice, PlannedImage
 from orchestrator.domain.ports import Engine, Images, Say
+from orchestrator.domain.source import Prepared
 from orchestrator.domain.terms import EngineName
 from orchestrator.errors import AssetError
 
@@ -26,33 +27,38 @@ class ContainerPreparer:
 
     def __call__(self, job: PreparationJob, *, say: Say) -> None:
         """Fill `job.output` by one step of `orchestrator.preparation`."""
+        source = job.source
+        if not isinstance(source, Prepared):
+            raise AssetError(f"asset '{job.asset}': scripts of the benchmark's repository are not run yet")
         wanted = PlannedImage(
-            entry=job.image,
+            entry=source.image,
             round=self.round,
             platform=self.platform,
-            recipe=self.images.plan(job.image, round_name=self.round, platform=self.platform),
+            recipe=self.images.plan(source.image, round_name=self.round, platform=self.platform),
             choice=self.choice,
         )
         ready = self.images.ensure(wanted, log=lambda _: None, say=say)
         output = KeptOutput()
-        with self.engine.start(self._spec(job, ready.handle), run_id=f"prepare-{job.step}", output=output.take) as step:
+        with self.engine.start(
+            self._spec(job, source, ready.handle), run_id=f"prepare-{job.asset}", output=output.take
+        ) as step:
             ended = step.wait(None)
         how = outcome(ended)
         if how is not Outcome.DONE:
             raise AssetError(
-                f"the preparation step '{job.step}' ended badly: {how.value} (exit status {ended.code}): "
+                f"the preparation step '{source.step}' ended badly: {how.value} (exit status {ended.code}): "
                 f"{output.last_error}",
                 hint="the step is part of this program: please report it with this message",
             )
 
-    def _spec(self, job: PreparationJob, handle: str) -> ContainerSpec:
+    def _spec(self, job: PreparationJob, source: Prepared, handle: str) -> ContainerSpec:
         native = self.engine.name is EngineName.NATIVE
         inside = {name: PurePosixPath(path) if native else PurePosixPath("/in") / name for name, path in job.inputs}
         target = PurePosixPath(job.output) if native else PurePosixPath("/prepared")
-        command = ["python", "-m", "orchestrator.preparation", job.step, "--output", str(target)]
+        command = ["python", "-m", "orchestrator.preparation", source.step, "--output", str(target)]
         for name, path in inside.items():
             command += ["--input", f"{name}={path}"]
-        for key, value in job.parameters:
+        for key, value in source.parameters:
             command += ["--set", f"{key}={value}"]
         return ContainerSpec(
             image=handle,

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.domain.asset import Asset, LocalPath, Prepared, PypiPackage, StandIn
+from orchestrator.domain.asset import Asset
 from orchestrator.domain.benchmark import BenchmarkRules
 from orchestrator.domain.container import ContainerSpec, Limits, grants
 from orchestrator.domain.plan import Execution
+from orchestrator.domain.source import LocalPath, Prepared, PypiPackage, StandIn
 from orchestrator.domain.spec import RunSpec
 from orchestrator.domain.terms import Evidence, Mode, Scenario
 

@@ -17,9 +17,9 @@ from orchestrator.controller.preflight import (
     refuse_faults,
 )
 from orchestrator.controller.request import Choice, RunRequest, choose
-from orchestrator.domain.asset import is_fetched
 from orchestrator.domain.finding import Finding
 from orchestrator.domain.plan import RunPlan
+from orchestrator.domain.source import is_fetched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

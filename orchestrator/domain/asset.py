@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 from orchestrator.domain.canonical import fingerprint
+from orchestrator.domain.source import Prepared, Scripted, Source
 from orchestrator.domain.terms import Evidence
 
 
@@ -20,135 +20,6 @@ class AssetKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One file of a package archive: `path` inside it, `name` under which it is stored, hash and size of its bytes."""
-
-    path: str
-    name: str
-    sha256: str | None = None
-    size_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PypiPackage:
-    """Files out of one pinned wheel of the Python package index that the user's pip is set up for.
-
-    `members` may hold glob patterns in `path` (then `name` is the folder they are put in). `python` and `platform`
-    choose among the wheels of a version (only data is taken, so they need not fit the host).
-    """
-
-    kind: Literal["pypi"] = "pypi"
-    package: str
-    version: str
-    filename: str
-    sha256: str
-    size_bytes: int
-    members: tuple[Member, ...]
-    python: str | None = None
-    platform: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalPath:
-    """A file or folder of the user's; it always wins, is mounted read-only and recorded by hash."""
-
-    kind: Literal["local"] = "local"
-    path: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """Made from other assets by a step of `orchestrator.preparation`, run in a container of `image`."""
-
-    kind: Literal["prepared"] = "prepared"
-    step: str
-    image: str
-    inputs: tuple[str, ...]
-    parameters: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Download:
-    """A file at one of several addresses, tried in order; hash and size where they are published."""
-
-    kind: Literal["download"] = "download"
-    urls: tuple[str, ...]
-    sha256: str | None = None
-    md5: str | None = None
-    size_bytes: int | None = None
-    unpack: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """A set of files in the MLCommons bucket, named by its metadata file (`….uri`)."""
-
-    kind: Literal["bucket"] = "bucket"
-    uri: str
-    size_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HuggingFace:
-    """A model or data repository of the Hugging Face hub at a pinned revision (null: not pinned upstream)."""
-
-    kind: Literal["huggingface"] = "huggingface"
-    repository: str
-    repository_type: str = "model"
-    revision: str | None = None
-    size_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserSupplied:
-    """Only the user can have it (registration, licence, members only): `how` says where and by which steps."""
-
-    kind: Literal["user"] = "user"
-    how: str
-    size_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandIn:
-    """Takes the place of an asset that cannot be had, in a rehearsal: files of those names that only say so."""
-
-    kind: Literal["stand-in"] = "stand-in"
-    of: str
-    names: tuple[str, ...] = ()
-
-
-Source = PypiPackage | LocalPath | Prepared | Download | Bucket | HuggingFace | UserSupplied | StandIn
-
-
-def is_fetched(source: Source) -> bool:
-    """Whether this program fetches or makes it; else it is described, and the user brings it."""
-    if isinstance(source, Download):
-        return not source.unpack
-    return not isinstance(source, Bucket | HuggingFace | UserSupplied)
-
-
-def origin_of(source: Source) -> str:
-    """Where an asset comes from, in words for a person."""
-    match source:
-        case PypiPackage():
-            return f"package {source.package} {source.version}"
-        case LocalPath():
-            return str(source.path)
-        case Prepared():
-            return f"made from {', '.join(source.inputs)}"
-        case Download():
-            return source.urls[0]
-        case Bucket():
-            return f"the MLCommons bucket, {source.uri}"
-        case HuggingFace():
-            return f"Hugging Face, {source.repository}" + (f" at {source.revision}" if source.revision else "")
-        case UserSupplied():
-            return source.how
-        case StandIn():
-            return f"a stand-in for {source.of}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetFile:
     """One file that the asset must hold once it is there; `sha256` null where only trust on first use is possible."""
 
@@ -157,28 +28,88 @@ class AssetFile:
     size_bytes: int | None = None
 
 
+class GateKind(StrEnum):
+    """What stands before an asset."""
+
+    FORM = "form"  # terms to accept, a registration
+    TOKEN = "token"  # noqa: S105 - an access token of a hub, after its licence was accepted
+    LOGIN = "login"  # an account
+    MEMBERSHIP = "membership"
+
+
+class Service(StrEnum):
+    """Who lets one in: what `mlperf-docker login` knows and what can be asked whether access works."""
+
+    HUGGINGFACE = "huggingface"
+    MLCOMMONS = "mlcommons"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a user has to do before an asset may be fetched: `text` in words, `apply_at` an address.
+
+    `service` is null where access cannot be tested from here.
+    """
+
+    kind: GateKind
+    text: str
+    apply_at: str
+    service: Service | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Files that an asset must hold: a glob relative to its folder, and how many match (null: at least one)."""
+
+    pattern: str
+    count: int | None = None
+
+
+class SubsetForm(StrEnum):
+    """How the first N samples of a data set are told: by a list file, COCO's annotations, JSON or by name alone."""
+
+    LIST = "list"  # lines `file label`
+    COCO = "coco"  # images and annotations of a COCO file
+    JSON = "json"  # an array
+    SQUAD = "squad"  # questions of SQuAD's paragraphs
+    FILES = "files"  # files in the order of their names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subsetting:
+    """How to make a smaller data set: `index` is the file that lists the samples, `folder` holds what it names."""
+
+    form: SubsetForm
+    index: str | None = None
+    folder: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
     """One catalogue entry: what is fetched or made, what must come out, under which licence.
 
-    `gate` names what stands before it (a form, a token, a membership) and where to apply. `size_estimated` marks a size
-    that is neither published nor measured.
+    `size_bytes` is that of the asset as it lies (null: unknown); `size_estimated` marks sizes that are neither
+    published nor measured. `aliases`: other names that users know it by.
     """
 
     name: str
     kind: AssetKind
     source: Source = field(metadata={"discriminator": "kind"})
     files: tuple[AssetFile, ...] = ()
+    layout: tuple[Layout, ...] = ()
     licence: str
-    gate: str | None = None
+    gate: Gate | None = None
     redistributable: bool = False
+    size_bytes: int | None = None
     size_estimated: bool = False
+    subset: Subsetting | None = None
+    aliases: tuple[str, ...] = ()
     note: str | None = None
     evidence: Evidence = Evidence.PUBLISHED
 
     def key(self, inputs: tuple[str, ...] = ()) -> str:
         """Identity by content, 64 hex digits: source and the keys of what it is made from, not its name."""
-        return fingerprint({"source": self.source, "files": self.files, "inputs": inputs})
+        return fingerprint({"source": self.source, "files": self.files, "layout": self.layout, "inputs": inputs})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,11 +152,10 @@ class ReadyAsset:
 class PreparationJob:
     """What a preparation container is given: host folders by input name, an empty host folder for the output."""
 
-    step: str
-    image: str
+    asset: str
+    source: Prepared | Scripted
     inputs: tuple[tuple[str, Path], ...]
     output: Path
-    parameters: tuple[tuple[str, str], ...]
 
 
 CONTAINER_MODEL = PurePosixPath("/model")

@@ -16,6 +16,12 @@ from orchestrator.domain.terms import EngineName
 
 Output = Callable[[bytes], None]
 Say = Callable[[str], None]
+Meter = Callable[[str, int, int | None], None]
+"""Progress of a transfer: what, bytes done, of how many (None: unknown)."""
+
+
+def no_meter(_what: str, _done: int, _total: int | None) -> None:
+    """A meter that nobody reads."""
 
 
 class Container(Protocol):

@@ -8,8 +8,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.domain.asset import Asset, AssetFile, AssetKind, Member, PreparationJob, Prepared, PypiPackage
+from orchestrator.domain.asset import Asset, AssetFile, AssetKind, PreparationJob
 from orchestrator.domain.ports import Say
+from orchestrator.domain.source import Member, Prepared, PypiPackage
 
 MODEL = b"weights " * 4096
 PACKAGE = "assets-test-model"
@@ -88,7 +89,7 @@ def prepared(*inputs: str, pin: bytes | None = None, name: str = "test-prepared"
 
 def refuse(job: PreparationJob, *, say: Say) -> None:
     """A Preparer for tests in which nothing may be prepared."""
-    raise AssertionError(f"nothing was to be prepared, but {job.step} was")
+    raise AssertionError(f"nothing was to be prepared, but {job.asset} was")
 
 
 def silent(_line: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.assets.archive import extract
-from orchestrator.domain.asset import Member
+from orchestrator.domain.source import Member
 from orchestrator.errors import AssetError, ExitCode
 from tests.unit.assets_wheels import sha256
 

@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.assets.store import CacheStore
 from orchestrator.config.catalog import asset_names, benchmark_names, load_asset, load_benchmark
-from orchestrator.domain.asset import AssetKind, Bucket, Download, HuggingFace, Prepared, PypiPackage, UserSupplied
+from orchestrator.domain.asset import AssetKind
+from orchestrator.domain.source import Bucket, Download, HuggingFace, Prepared, PypiPackage, UserSupplied
 from orchestrator.preparation.__main__ import STEPS
 from tests.unit.assets_wheels import refuse
 
@@ -131,15 +132,15 @@ def test_what_is_gated_says_where_to_apply_and_is_never_passed_on() -> None:
     for name in gated:
         asset = load_asset(name)
         assert not asset.redistributable
-        address = "https://" in (asset.gate or "") or isinstance(asset.source, HuggingFace)  # a hub's page is its name
-        assert address or isinstance(asset.source, UserSupplied), name
+        assert asset.gate is not None
+        assert asset.gate.apply_at.startswith("https://"), name
 
 
 def test_weights_of_a_gated_hub_repository_are_gated() -> None:
     found = [asset for asset in map(load_asset, EVERY) if isinstance(asset.source, HuggingFace)]
     llamas = [asset for asset in found if asset.source.repository.startswith("meta-llama/")]  # type: ignore[union-attr]
     assert llamas
-    assert all(asset.gate is not None and "HF_TOKEN" in asset.gate for asset in llamas)
+    assert all(asset.gate is not None and "HF_TOKEN" in asset.gate.text for asset in llamas)
 
 
 def test_a_size_that_nobody_published_is_marked() -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from orchestrator.assets.download import fetch_file
 from orchestrator.assets.store import CacheStore
-from orchestrator.domain.asset import Asset, AssetFile, AssetKind, Download, PreparationJob
+from orchestrator.domain.asset import Asset, AssetFile, AssetKind, PreparationJob
 from orchestrator.domain.ports import Say
+from orchestrator.domain.source import Download
 from orchestrator.errors import AssetError
 
 CONTENT = bytes(range(256)) * 4096

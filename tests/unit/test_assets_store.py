@@ -15,8 +15,9 @@ import pytest
 from orchestrator.assets import manifest
 from orchestrator.assets.pypi import download_environment
 from orchestrator.assets.store import CacheStore
-from orchestrator.domain.asset import Asset, AssetFile, AssetKind, LocalPath, PlannedAsset, PreparationJob
+from orchestrator.domain.asset import Asset, AssetFile, AssetKind, PlannedAsset, PreparationJob
 from orchestrator.domain.ports import Say
+from orchestrator.domain.source import LocalPath
 from orchestrator.errors import AssetError, ExitCode, TransientAssetError
 from tests.unit.assets_wheels import (
     MODEL,
@@ -275,7 +276,7 @@ class Step:
         self._error = error
 
     def __call__(self, job: PreparationJob, *, say: Say) -> None:
-        say(job.step)
+        say(job.asset)
         self.jobs.append(job)
         assert list(job.output.iterdir()) == []
         assert all(path.is_dir() for _, path in job.inputs)

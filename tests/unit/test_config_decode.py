@@ -11,18 +11,7 @@ from hypothesis import strategies as st
 
 from orchestrator.config.decode import decode_entries, decode_json, decode_yaml
 from orchestrator.config.shapes import schema_of
-from orchestrator.domain.asset import (
-    Asset,
-    AssetFile,
-    AssetKind,
-    FileHash,
-    LocalPath,
-    Member,
-    PlannedAsset,
-    Prepared,
-    PypiPackage,
-    ReadyAsset,
-)
+from orchestrator.domain.asset import Asset, AssetFile, AssetKind, FileHash, PlannedAsset, ReadyAsset
 from orchestrator.domain.benchmark import AccuracyTarget, Benchmark, Implementation, Round, Seeds
 from orchestrator.domain.canonical import canonical_json, fingerprint, pretty_json
 from orchestrator.domain.container import Capability, ContainerSpec, EngineInfo, Exit, Limits, Mount, Network
@@ -30,6 +19,7 @@ from orchestrator.domain.image import BaseImage, ImageChoice, ImageEntry, ImageR
 from orchestrator.domain.measurement import AccuracyResult, DetailLog, Result
 from orchestrator.domain.plan import Execution, LoadGenSettings, Role, Rules, RunPlan
 from orchestrator.domain.record import ExecutionRecord, Failure, LoadGenFacts, PhaseTime, RunRecord, State
+from orchestrator.domain.source import LocalPath, Member, Prepared, PypiPackage
 from orchestrator.domain.spec import Knobs, LoadGenWishes, RunSpec
 from orchestrator.domain.terms import (
     Device,

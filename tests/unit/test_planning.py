@@ -13,12 +13,13 @@ from orchestrator.config.decode import decode_json
 from orchestrator.controller.planning import Ground, plan_run, renewed, run_id
 from orchestrator.controller.preflight import preflight_choice, preflight_disk, refuse_faults
 from orchestrator.controller.request import Choice, RunRequest, choose
-from orchestrator.domain.asset import Asset, AssetKind, LocalPath, PlannedAsset
+from orchestrator.domain.asset import Asset, AssetKind, PlannedAsset
 from orchestrator.domain.canonical import pretty_json
 from orchestrator.domain.finding import Level
 from orchestrator.domain.image import ImageChoice, ImageRef
 from orchestrator.domain.plan import RunPlan
 from orchestrator.domain.situation import Host
+from orchestrator.domain.source import LocalPath
 from orchestrator.domain.spec import Knobs, LoadGenWishes
 from orchestrator.domain.terms import Device, EngineName, ExecutionMode
 from orchestrator.errors import PreflightError

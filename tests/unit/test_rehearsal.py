@@ -13,10 +13,11 @@ from orchestrator.config.catalog import implementation_names
 from orchestrator.config.images import image_entries
 from orchestrator.controller.planning import Ground, plan_run
 from orchestrator.controller.request import RunRequest, choose
-from orchestrator.domain.asset import PreparationJob, StandIn
+from orchestrator.domain.asset import PreparationJob
 from orchestrator.domain.plan import RunPlan
 from orchestrator.domain.ports import Say
 from orchestrator.domain.situation import Gpu, Host
+from orchestrator.domain.source import StandIn
 from orchestrator.domain.terms import Device, Evidence, Tier
 from orchestrator.errors import UsageError
 from tests.unit.fake_tools import FakeImages
