@@ -30,6 +30,7 @@ _ENTRY = re.compile(
     rb'"line_no": [0-9]{1,9}, "pid": [0-9]{1,20}, "tid": [0-9]{1,20}\}\}\r?',
     re.ASCII,
 )
+_LINES = re.compile(rb"^(?:" + _ENTRY.pattern + rb"|(.*))$", re.ASCII | re.MULTILINE)
 _VERSION = re.compile(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", re.ASCII)
 _LITERALS: dict[bytes, bool] = {b"true": True, b"false": False}
 
@@ -49,15 +50,19 @@ _Value = LogValue | _Structured
 def parse_detail(chunks: Iterable[bytes]) -> DetailLog:
     """Read a whole detail log, given in pieces of any size; bounded memory, never raises for what the log holds."""
     reading = _Reading()
-    for lines in _batches(chunks):
-        for line in lines:
-            reading.take(line)
+    for lines in _blocks(chunks):
+        if isinstance(lines, bytes):
+            reading.take_all(lines)
+        else:
+            for line in lines:
+                reading.take(line)
     return reading.log()
 
 
 class _Reading:
     def __init__(self) -> None:
         self.values: dict[str, _Value] = {}
+        self.first: dict[bytes, bytes] = {}  # of entries that are neither error nor warning: the value as it stood
         self.repeated: dict[str, None] = {}
         self.contradicted: dict[str, None] = {}
         self.settled: set[bytes] = set()  # keys known to be contradicted: their further values do not matter
@@ -68,18 +73,38 @@ class _Reading:
         self.lines = 0
         self.foreign = 0
 
+    def take_all(self, block: bytes) -> None:
+        """Whole lines at once, which is several times faster than one by one."""
+        for raw_key, raw_value, raw_error, raw_warning, other in _LINES.findall(block, 0, len(block) - 1):
+            if not raw_key:
+                self.take(other)
+                continue
+            self.lines += 1
+            try:
+                self._matched(raw_key, raw_value, raw_error == b"true", raw_warning == b"true")
+            except _NotAnEntryError:
+                self._malformed()
+
+    def _matched(self, raw_key: bytes, raw_value: bytes, error: bool, warning: bool) -> None:
+        if not error and not warning:
+            if self.first.get(raw_key) == raw_value:
+                self.repeated.setdefault(raw_key.decode())
+                return
+            self.first.setdefault(raw_key, raw_value)
+        if raw_key in self.settled and not self._room(error, warning):
+            self.errors_left_out += error
+            self.warnings_left_out += warning
+        else:
+            self._entry(raw_key.decode(), _plain(raw_value), error, warning)
+
     def take(self, line: bytes) -> None:
+        """One line, without its end."""
         self.lines += 1
         match = _ENTRY.fullmatch(line)
         try:
             if match is not None:
                 raw_key, raw_value, raw_error, raw_warning = match.groups()
-                error, warning = raw_error == b"true", raw_warning == b"true"
-                if raw_key in self.settled and not self._room(error, warning):
-                    self.errors_left_out += error
-                    self.warnings_left_out += warning
-                else:
-                    self._entry(raw_key.decode(), _plain(raw_value), error, warning)
+                self._matched(raw_key, raw_value, raw_error == b"true", raw_warning == b"true")
             elif line.startswith(MARKER):
                 self._entry(*_slow(line))
             elif line.strip():
@@ -220,28 +245,35 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _batches(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    """Lines in batches, whatever the pieces; of a line over the limit only the first bytes (never an entry) remain."""
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes | list[bytes]]:
+    """Whole lines, whatever the pieces: as they stand, or as a list where one of them is over the limit.
+
+    Of such a line only the first bytes (never an entry) remain.
+    """
     held: list[bytes] = []
     held_bytes = 0
     stumped = False
     for chunk in chunks:
         held.append(chunk)
         held_bytes += len(chunk)
-        if b"\n" not in chunk:
+        end = chunk.rfind(b"\n") + 1
+        if end == 0:
             if held_bytes > _MAX_LINE_BYTES:
                 held, stumped = [_stump(b"".join(held))], True
             continue
-        lines = b"".join(held).split(b"\n")
-        rest = lines.pop()
-        if held_bytes > _MAX_LINE_BYTES:
-            lines = [_stump(line) if len(line) > _MAX_LINE_BYTES else line for line in lines]
-        if stumped:
-            lines[0] = _stump(lines[0])
+        held[-1] = chunk[:end]
+        block, rest = b"".join(held), chunk[end:]
+        if stumped or held_bytes > _MAX_LINE_BYTES:
+            lines = block.split(b"\n")[:-1]
+            yield [
+                _stump(line) if len(line) > _MAX_LINE_BYTES or (stumped and not at) else line
+                for at, line in enumerate(lines)
+            ]
+        else:
+            yield block
         held_bytes = len(rest)
         stumped = held_bytes > _MAX_LINE_BYTES
         held = [_stump(rest) if stumped else rest]
-        yield lines
     if last := b"".join(held):
         yield [_stump(last) if stumped else last]
 
