@@ -1,0 +1,1 @@
+"""Check a submission tree: what the round's official checker enforces, and what it lets pass."""
