@@ -27,11 +27,13 @@ class ExitCode(IntEnum):
 class MlperfDockerError(Exception):
     """A deliberate failure with a cause for a person and an exit code for a script.
 
-    `hint` is the remedy, `where` a `file:line:column` when a text is at fault.
+    `hint` is the remedy, `where` a `file:line:column` when a text is at fault. `wait_s`: how long the other side asked
+    to be left alone before another try.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILURE
     retryable: ClassVar[bool] = False
+    wait_s: float = 0.0
 
     def __init__(self, cause: str, *, hint: str | None = None, where: str | None = None) -> None:
         super().__init__(cause)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.assets import manifest
+from orchestrator.assets.expected import check_expected, described
 from orchestrator.assets.manifest import Manifest, ManifestFile, Trust
 from orchestrator.domain.asset import Asset
 from orchestrator.domain.canonical import fingerprint
 from orchestrator.errors import AssetError
-from orchestrator.host.files import sha256_file
+from orchestrator.host.files import make_folder
 
 _HINT = "this is your own copy (it always wins over the catalogue); name another, or leave the option out"
 
 
 def state_of(place: Path) -> str:
     """A fingerprint of names, sizes and modification times: changes when the content may have; quick."""
-    stats = ((name, path.stat()) for name, path in manifest.asset_files(place).items())
-    return fingerprint([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+    return fingerprint([(name, stat.st_size, stat.st_mtime_ns) for name, stat in manifest.survey(place).items()])
 
 
 def check_place(name: str, place: Path) -> None:
@@ -38,31 +39,48 @@ def check_place(name: str, place: Path) -> None:
 
 
 def hash_local(asset: Asset, place: Path, *, key: str, memory: Path, when: str) -> Manifest:
-    """The manifest of a local asset; unchanged big files are not hashed again (`memory`: folder of what was seen)."""
+    """The manifest of a local asset, held to what the catalogue says of it.
+
+    Of more than 64 MiB, files whose size and time did not change are not hashed again (`memory`: folder of what was
+    seen).
+    """
     remembered = memory / f"{hashlib.sha256(str(place).encode()).hexdigest()[:32]}.json"
-    known = _recall(remembered)
-    files = []
-    for name, path in manifest.asset_files(place).items():
-        stat = path.stat()
-        before = known.get(name)
-        same = before is not None and (before.size_bytes, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-        sha256 = (
-            before.sha256
-            if before is not None and same and stat.st_size > manifest.ALWAYS_HASHED_BYTES
-            else sha256_file(path)
-        )
-        files.append(ManifestFile(name=name, sha256=sha256, size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns))
-    found = manifest.of(asset, key=key, files=tuple(files), trust=Trust.LOCAL, when=when)
-    manifest.check_pins(asset, found, hint=_HINT)
+    known, files = _recall(remembered), manifest.survey(place)
+    always = sum(stat.st_size for stat in files.values()) <= manifest.ALWAYS_HASHED_BYTES
+    hashes = {
+        name: known[name].sha256
+        for name, stat in files.items()
+        if not always
+        and name in known
+        and (known[name].size_bytes, known[name].mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    }
+    doubtful = {name: stat.st_size for name, stat in files.items() if name not in hashes}
+    hashes.update(manifest.hash_at(place, doubtful))
+    listed = tuple(
+        ManifestFile(name=name, sha256=hashes[name], size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
+        for name, stat in files.items()
+    )
+    found = manifest.of(asset, key=key, files=listed, trust=Trust.LOCAL, when=when)
+    _check(asset, found, place)
     with suppress(OSError):  # a cache that cannot be written costs time, not correctness
-        memory.mkdir(parents=True, exist_ok=True)
+        make_folder(memory)
         manifest.write(found, remembered)
     return found
+
+
+def _check(asset: Asset, found: Manifest, place: Path) -> None:
+    """A single file may have any name where the catalogue wants a single file."""
+    expected = described(asset)
+    hint = f"{place} must hold {expected}; {_HINT}" if expected else _HINT
+    if place.is_file() and len(asset.files) == 1 and not asset.layout:
+        check_expected(asset, replace(found, files=(replace(found.files[0], name=asset.files[0].name),)), hint=hint)
+        return
+    check_expected(asset, found, hint=hint)
 
 
 def _recall(remembered: Path) -> dict[str, ManifestFile]:
     try:
         known = manifest.read(remembered)
-    except AssetError:
+    except (AssetError, OSError):
         return {}
     return {item.name: item for item in known.files} if known is not None else {}

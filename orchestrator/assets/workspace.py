@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator.host.files import make_folder
 from orchestrator.host.owner import owner_label, owner_lives
 
 _SEPARATOR = "~"
@@ -20,7 +21,7 @@ def workspace(root: Path, purpose: str) -> Iterator[Path]:
 
     The caller holds the lock of the purpose: then any other folder of the same purpose is a leftover.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     remove_leftovers(root, purpose)
     parts = (purpose, socket.gethostname(), owner_label().replace(":", "_"), secrets.token_hex(4))
     folder = root / _SEPARATOR.join(parts)
@@ -33,11 +34,17 @@ def workspace(root: Path, purpose: str) -> Iterator[Path]:
 
 def remove_leftovers(root: Path, purpose: str | None = None) -> None:
     """Remove what dead owners on this machine left, and all of one purpose (whose lock the caller then holds)."""
-    if not root.is_dir():
-        return
-    for folder in root.iterdir():
-        if _is_leftover(folder.name, purpose):
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in leftovers(root, purpose):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def leftovers(root: Path, purpose: str | None = None) -> tuple[Path, ...]:
+    """What dead owners on this machine left, and all of one purpose; nothing where there is no such folder."""
+    try:
+        found = sorted(root.iterdir())
+    except OSError:
+        return ()
+    return tuple(folder for folder in found if _is_leftover(folder.name, purpose))
 
 
 def _is_leftover(name: str, purpose: str | None) -> bool:

@@ -52,6 +52,8 @@ def init(
 
     if path.exists():
         raise UsageError(f"{path} exists already", hint="name another file, or edit that one")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
     write_atomic(path, render_template())
     write_lines([str(path)])
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -28,6 +29,7 @@ _CLICK_USAGE_ERROR, _CLICK_ERROR = (
 )
 
 
+_OPTIONS = ("--help", "--install-completion", "--show-completion", "--version")
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
@@ -51,7 +53,7 @@ def dispatch(arguments: Sequence[str]) -> int:
 def _call(arguments: Sequence[str]) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
-        raise unknown("option" if name.startswith("-") else "command", name, COMMANDS)
+        raise unknown("option", name, _OPTIONS) if name.startswith("-") else unknown("command", name, COMMANDS)
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # under nohup a closed terminal stops nothing
         signal.signal(signal.SIGHUP, _terminate)
@@ -76,21 +78,30 @@ def _call(arguments: Sequence[str]) -> int:
 
 
 def fail(error: MlperfDockerError, *, as_json: bool) -> int:
-    """Say what went wrong and what to do; under --json as the one document on stdout."""
+    """Say what went wrong and what to do, without secrets; under --json as the one document on stdout."""
     code = int(error.exit_code)
+    cause, hint = _without_secrets(str(error)), _without_secrets(error.hint or "") or None
     if as_json:
-        named = {"kind": type(error).__name__, "cause": str(error), "hint": error.hint, "where": error.where}
+        named = {"kind": type(error).__name__, "cause": cause, "hint": hint, "where": error.where}
         document = {"schema_version": 1, "exit_code": code, "error": named}
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    for line in str(error).splitlines() or [type(error).__name__]:
+    for line in cause.splitlines() or [type(error).__name__]:
         sys.stderr.write(f"{line}\n" if line.startswith(" ") else f"error: {line}\n")
-    if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+    if hint:
+        sys.stderr.write(f"hint: {hint}\n")
     return code
 
 
+def _without_secrets(text: str) -> str:
+    from orchestrator.domain.redact import redact_text, secrets_of
+
+    return redact_text(text, secrets_of(os.environ))
+
+
 def _usage_error(error: Any, name: str) -> UsageError:
-    return UsageError(_message(error), hint=f"mlperf-docker {name} --help lists what is possible")
+    context = getattr(error, "ctx", None)
+    asked = context.command_path if context else f"mlperf-docker {name}"
+    return UsageError(_message(error), hint=f"{asked} --help lists what is possible")
 
 
 def _message(error: Any) -> str:
@@ -115,7 +126,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 def _bug(error: Exception, *, as_json: bool) -> int:
     with tempfile.NamedTemporaryFile("w", prefix="mlperf-docker-bug-", suffix=".txt", delete=False) as file:
-        traceback.print_exception(error, file=file)
+        file.write(_without_secrets("".join(traceback.format_exception(error))))
     found = _BugError(
         f"a bug of mlperf-docker: {type(error).__name__}: {error}",
         hint=f"please report it with {Path(file.name)}",

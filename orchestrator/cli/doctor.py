@@ -11,7 +11,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
 @app.command()
 def doctor(
-    network: Annotated[bool, typer.Option("--network", help="Also ask the package index (takes seconds).")] = False,
+    network: Annotated[
+        bool, typer.Option("--network", help="Also ask the package index, and for gated assets.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> int:
     """Look the machine over; exit code 3 when something would stop a run."""

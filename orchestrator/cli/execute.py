@@ -23,6 +23,8 @@ def execute(
     from orchestrator.controller.execute import execute_plan
 
     watcher = Progress(quiet=quiet)
-    done = execute_plan(run_dir.absolute(), options.settings({}), watcher)
-    watcher.done()
+    try:
+        done = execute_plan(run_dir.absolute(), options.settings({}), watcher)
+    finally:
+        watcher.done()
     return show_set([done], as_json=json_)

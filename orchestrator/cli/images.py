@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from orchestrator.config.settings import Settings
+
+    _Action = Callable[[tuple[str, ...], Settings, bool], int]
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
 
@@ -123,27 +129,35 @@ def build(  # noqa: PLR0917
     return 0
 
 
-@app.command()
-def pull(  # noqa: PLR0917
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[NAME|REFERENCE]...", help="Entries or references; none: all the registry has."),
-    ] = None,
-    round_: Round = None,
-    registry: Registry = None,
-    lock_file: LockFile = None,
-    catalog: Catalog = None,
-    json_: Json = False,
-) -> int:
-    """Fetch published images, by digest where images.lock pins them; builds nothing."""
-    from orchestrator.cli import options
+def _published(action: _Action) -> _Action:
+    """Make a command of it; its options are those of all commands about what a registry holds."""
+
+    def command(  # noqa: PLR0917
+        names: Names = None,
+        round_: Round = None,
+        registry: Registry = None,
+        lock_file: LockFile = None,
+        catalog: Catalog = None,
+        json_: Json = False,
+    ) -> int:
+        from orchestrator.cli import options
+
+        options.use_catalogue(catalog)
+        settings = options.settings({"round": round_, **options.registries(registry, None, lock_file)})
+        return action(tuple(names or ()), settings, json_)
+
+    app.command(action.__name__, help=action.__doc__)(command)
+    return action
+
+
+@_published
+def pull(names: tuple[str, ...], settings: Settings, as_json: bool) -> int:
+    """Fetch published images (entries, or references), by digest where images.lock pins them; builds nothing."""
     from orchestrator.cli.output import say, write_json, write_lines
     from orchestrator.controller.image_work import pull_images
 
-    options.use_catalogue(catalog)
-    settings = options.settings({"round": round_, **options.registries(registry, None, lock_file)})
-    found = pull_images(tuple(names or ()), settings, say=say)
-    if json_:
+    found = pull_images(names, settings, say=say)
+    if as_json:
         write_json({"schema_version": 1, "images": found})
     else:
         write_lines([f"{one.reference}  {one.manifest_digest or one.image_id}  {one.origin}" for one in found])
@@ -182,24 +196,14 @@ def push(  # noqa: PLR0917
     return 0
 
 
-@app.command()
-def lock(  # noqa: PLR0917
-    names: Names = None,
-    round_: Round = None,
-    registry: Registry = None,
-    lock_file: LockFile = None,
-    catalog: Catalog = None,
-    json_: Json = False,
-) -> int:
+@_published
+def lock(names: tuple[str, ...], settings: Settings, as_json: bool) -> int:
     """Pin what the registry holds, by digest, in images.lock; nothing is pulled."""
-    from orchestrator.cli import options
     from orchestrator.cli.output import say, write_json, write_lines
     from orchestrator.controller.image_work import lock_images
 
-    options.use_catalogue(catalog)
-    settings = options.settings({"round": round_, **options.registries(registry, None, lock_file)})
-    pins = lock_images(tuple(names or ()), settings, say=say)
-    if json_:
+    pins = lock_images(names, settings, say=say)
+    if as_json:
         write_json({"schema_version": 1, "file": settings.images_lock, "images": pins})
     else:
         write_lines([f"{pin.reference}  {pin.manifest_digest}" for pin in pins])
@@ -207,25 +211,15 @@ def lock(  # noqa: PLR0917
     return 0
 
 
-@app.command()
-def verify(  # noqa: PLR0917
-    names: Names = None,
-    round_: Round = None,
-    registry: Registry = None,
-    lock_file: LockFile = None,
-    catalog: Catalog = None,
-    json_: Json = False,
-) -> int:
+@_published
+def verify(names: tuple[str, ...], settings: Settings, as_json: bool) -> int:
     """Check held images: digest, labels, recipe, signature, LoadGen's seeds inside; exit status 5 when one fails."""
-    from orchestrator.cli import options
     from orchestrator.cli.output import say, write_json, write_table
     from orchestrator.controller.image_checks import verify_images
     from orchestrator.errors import ExitCode
 
-    options.use_catalogue(catalog)
-    settings = options.settings({"round": round_, **options.registries(registry, None, lock_file)})
-    found = verify_images(tuple(names or ()), settings, say=say)
-    if json_:
+    found = verify_images(names, settings, say=say)
+    if as_json:
         write_json({"schema_version": 1, "images": found})
     else:
         rows = [(one.entry, each.name, each.outcome.value, each.text) for one in found for each in one.checks]

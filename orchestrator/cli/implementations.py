@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
+
+Catalog = Annotated[list[Path] | None, typer.Option("--catalog", help="A catalogue folder of your own.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 @app.callback()
@@ -19,8 +23,8 @@ def implementations() -> None:
 def list_(
     model: Annotated[str | None, typer.Option(help="The matrix of this model only.")] = None,
     round_: Annotated[str | None, typer.Option("--round", help="The matrix of this round only.")] = None,
-    catalog: Annotated[list[Path] | None, typer.Option("--catalog", help="A catalogue folder of your own.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    catalog: Catalog = None,
+    json_: Json = False,
 ) -> int:
     """List implementations, and the coverage matrix: model × implementation × backend × device × scenario × round."""
     from orchestrator.cli.options import use_catalogue
@@ -73,12 +77,15 @@ def list_(
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(help="An implementation.")],
-    json_: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    catalog: Catalog = None,
+    json_: Json = False,
 ) -> int:
     """Show one implementation and what a user must bring."""
+    from orchestrator.cli.options import use_catalogue
     from orchestrator.cli.output import write_json, write_lines
     from orchestrator.config.catalog import load_implementation
 
+    use_catalogue(catalog)
     one = load_implementation(name)
     if json_:
         write_json({"schema_version": 1, "implementation": one})
@@ -91,6 +98,20 @@ def show(
             f"devices: {', '.join(device.value for device in one.devices)}",
             "this version drives it" if one.drives else "this version describes it, but cannot drive it yet",
             *(f"you bring: {thing}" for thing in one.user_supplies),
+            *_machines(one.name),
         ]
     )
     return 0
+
+
+def _machines(name: str) -> Iterator[str]:
+    """What its offers ask of a machine, each with the models that do."""
+    from orchestrator.config.catalog import benchmark_names, load_benchmark
+    from orchestrator.domain.matrix import machine_needs
+
+    models: dict[str, dict[str, None]] = {}
+    for model, way, texts in machine_needs(load_benchmark(each) for each in benchmark_names()):
+        if way.startswith(f"{name}/"):
+            models.setdefault(texts, {})[model] = None
+    for texts, found in models.items():
+        yield f"machine: {texts} ({', '.join(found)})"

@@ -1,14 +1,15 @@
-"""`mlperf-docker models list|show`: the catalogue's models."""
+"""`mlperf-docker models list|show|get|verify`: the catalogue's models, their weights and data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from orchestrator.domain.asset import Asset
     from orchestrator.domain.benchmark import Benchmark, BenchmarkRules
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich", no_args_is_help=True)
@@ -19,7 +20,7 @@ _UNKNOWN = "unknown"
 
 @app.callback()
 def models() -> None:
-    """The catalogue's models."""
+    """The catalogue's models: list, show, get, verify."""
 
 
 @app.command("list")
@@ -74,7 +75,7 @@ def show(
     from orchestrator.cli.options import use_catalogue
     from orchestrator.cli.output import write_json, write_lines, write_table
     from orchestrator.config.catalog import load_benchmark, rounds
-    from orchestrator.domain.matrix import rows
+    from orchestrator.domain.matrix import machine_needs, rows
 
     use_catalogue(catalog)
     one = load_benchmark(name)
@@ -109,7 +110,106 @@ def show(
     write_lines(list(_assets(one)))
     needs = dict.fromkeys(need for offer in one.offers for need in offer.needs)
     write_lines([f"you bring: {need}" for need in needs])
+    write_lines([f"machine for {way}: {texts}" for _, way, texts in machine_needs([one])])
     return 0
+
+
+Name = Annotated[str, typer.Argument(help="A model, an alias of it, or weights by their own name.")]
+Implementation = Annotated[str | None, typer.Option(help="Whose harness; default: the catalogue's.")]
+Backend = Annotated[str | None, typer.Option(help="Runtime: onnxruntime, pytorch, vllm, …")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda, rocm, qaic, xpu, hpu.")]
+Round = Annotated[str | None, typer.Option("--round", help="MLPerf Inference round, for example v6.1.")]
+Source = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="NAME=DIR", help="A clone that scripts are taken from, DIR or DIR@REVISION."),
+]
+AssetOnly = Annotated[bool, typer.Option("--asset-only", help="The weights alone, without data sets.")]
+Calibration = Annotated[bool, typer.Option("--calibration", help="Lists and sets for quantisation, too.")]
+
+
+@app.command()
+def get(  # noqa: PLR0917
+    name: Name,
+    implementation: Implementation = None,
+    backend: Backend = None,
+    device: Device = None,
+    round_: Round = None,
+    asset_only: AssetOnly = False,
+    calibration: Calibration = False,
+    engine: Annotated[str, typer.Option(help="What runs preparation steps: docker or native.")] = "docker",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show origin, size, licence and gate only.")] = False,
+    source: Source = None,
+    catalog: Catalog = None,
+    json_: Json = False,
+) -> int:
+    """Have all that a model needs: data set, weights, and what else its way of running takes.
+
+    The last line is the path of the weights. What each costs and what stands before it is said first, on stderr.
+    """
+    from orchestrator.cli.asset_get import get_assets
+    from orchestrator.cli.options import use_catalogue
+
+    use_catalogue(catalog)
+    way = _Way(implementation, backend, device)
+    assets, meant = _wanted(name, way, round_, asset_only=asset_only, calibration=calibration)
+    ordered = reversed(assets)
+    return get_assets(ordered, engine=engine, round_name=meant, dry_run=dry_run, as_json=json_, source=source)
+
+
+@app.command()
+def verify(  # noqa: PLR0917
+    name: Name,
+    implementation: Implementation = None,
+    backend: Backend = None,
+    device: Device = None,
+    round_: Round = None,
+    asset_only: AssetOnly = False,
+    catalog: Catalog = None,
+    json_: Json = False,
+) -> int:
+    """Check every file of a model's assets against its hash; names those that differ, exit status 4."""
+    from orchestrator.cli.asset_get import verify_assets
+    from orchestrator.cli.options import use_catalogue
+
+    use_catalogue(catalog)
+    assets, meant = _wanted(name, _Way(implementation, backend, device), round_, asset_only=asset_only)
+    return verify_assets(assets, round_name=meant, as_json=json_)
+
+
+class _Way(NamedTuple):
+    """Which of the ways to run a model is meant; None leaves it open."""
+
+    implementation: str | None
+    backend: str | None
+    device: str | None
+
+
+def _wanted(
+    name: str, way: _Way, round_: str | None, *, asset_only: bool, calibration: bool = False
+) -> tuple[tuple[Asset, ...], str | None]:
+    """The assets of a model, the weights first, and the round that is meant; or weights by their own name."""
+    from orchestrator.cli.options import one_of
+    from orchestrator.config.catalog import asset_aliases, asset_names, benchmark_aliases, benchmark_names, load_asset
+    from orchestrator.controller.assets import assets_of, round_of
+    from orchestrator.controller.offering import Wanted
+    from orchestrator.domain.suggest import unknown
+    from orchestrator.domain.terms import Device as Kind
+    from orchestrator.errors import UsageError
+
+    if name in (*benchmark_names(), *benchmark_aliases()):
+        asked = Wanted(
+            implementation=way.implementation, backend=way.backend, device=one_of(Kind, way.device, "device")
+        )
+        meant = round_of(name, round_)
+        return assets_of(name, asked, round_name=meant, asset_only=asset_only, calibration=calibration), meant
+    if name not in (*asset_names(), *asset_aliases()):
+        raise unknown("model", name, (*benchmark_names(), *benchmark_aliases(), *asset_names()))
+    if any(way) or calibration:
+        raise UsageError(
+            f"'{name}' are weights, not a model with several ways to run it",
+            hint="leave --implementation, --backend, --device and --calibration out",
+        )
+    return (load_asset(name),), round_
 
 
 def _rules(round_name: str, rules: BenchmarkRules) -> tuple[str, ...]:
@@ -139,9 +239,8 @@ def _assets(one: Benchmark) -> Iterator[str]:
     from orchestrator.config.catalog import load_asset
     from orchestrator.domain.source import origin_of
 
-    names = dict.fromkeys(
-        name for offer in one.offers for name in (offer.model, offer.dataset, *offer.assets) if name is not None
-    )
+    named = [name for offer in one.offers for name in (offer.model, offer.dataset, *offer.assets) if name is not None]
+    names = dict.fromkeys((*named, *one.calibration))
     for name in names:
         asset = load_asset(name)
         gate = f"; first: {asset.gate.text}" if asset.gate else ""

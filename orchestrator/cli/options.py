@@ -10,7 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from orchestrator.config.settings import DEFAULT, Settings, load_settings
+from orchestrator.config.settings import DEFAULT, Settings
+from orchestrator.config.settings_layers import load_settings
 from orchestrator.domain.suggest import unknown
 from orchestrator.errors import UsageError
 
@@ -45,13 +46,13 @@ def size_bytes(text: str | None, option: str) -> int | None:
     return size
 
 
-def pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
+def pairs(texts: list[str], option: str, *, form: str = "KEY=VALUE") -> tuple[tuple[str, str], ...]:
     """`KEY=VALUE` options; a key given twice is an error."""
     found: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise UsageError(f"{option} {text}: not KEY=VALUE")
+            raise UsageError(f"{option} {text}: not {form}")
         if key.strip() in found:
             raise UsageError(f"{option} {key.strip()} was given twice")
         found[key.strip()] = value
@@ -61,23 +62,28 @@ def pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
 def paths(texts: list[str], option: str, *, revisions: bool = False) -> tuple[tuple[str, Path], ...]:
     """`NAME=PATH` options whose paths are there, absolute; with `revisions` a PATH may end in `@REVISION`."""
     found = []
-    for name, text in pairs(texts, option):
-        place = Path(text)
-        if not place.exists() and not (revisions and Path(text.rpartition("@")[0]).is_dir()):
+    for name, text in pairs(texts, option, form="NAME=PATH"):
+        place, clone = Path(text), text.rpartition("@")[0]
+        if not place.exists() and not (revisions and clone and Path(clone).is_dir()):
             raise UsageError(f"{option} {name}={text}: no such file or folder")
         found.append((name, place.absolute()))
     return tuple(found)
 
 
 def known_assets(given: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
-    """The same, when every name is an asset of the catalogue."""
-    if given:
-        from orchestrator.config.catalog import asset_names
+    """The same under the catalogue's own names; UsageError for what is neither an asset nor an alias of one."""
+    if not given:
+        return given
+    from orchestrator.config.catalog import asset_aliases, asset_names
 
-        for name, _ in given:
-            if name not in asset_names():
-                raise unknown("asset", name, asset_names())
-    return given
+    aliases = asset_aliases()
+    found = {aliases.get(name, name): path for name, path in given}
+    for name, _ in given:
+        if aliases.get(name, name) not in asset_names():
+            raise unknown("asset", name, (*asset_names(), *aliases))
+    if len(found) < len(given):
+        raise UsageError("--asset: one asset was given twice, once by another of its names")
+    return tuple(found.items())
 
 
 def use_catalogue(folders: list[Path] | None) -> None:

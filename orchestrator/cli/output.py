@@ -8,18 +8,24 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.domain.canonical import pretty_json
+from orchestrator.domain.canonical import pretty_json, to_json
+from orchestrator.domain.redact import redact_text, redact_tree, secrets_of
 from orchestrator.domain.terms import Phase
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from orchestrator.cli.progress import Transfers
+
 _NO_TERMINAL_WIDTH = 200
 
 
 def write_json(document: object) -> None:
-    """The one JSON document of a command."""
-    sys.stdout.write(pretty_json(document))
+    """The one JSON document of a command, without secrets."""
+    text = pretty_json(document)
+    if redact_text(text) != text:
+        text = pretty_json(redact_tree(to_json(document)))
+    sys.stdout.write(text)
 
 
 def stdout_console() -> Console:
@@ -40,7 +46,7 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(redact_text(cell)) for cell in row))
     console = stdout_console()
     with console.capture() as drawn:
         console.print(table)
@@ -50,12 +56,12 @@ def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, title:
 
 def write_lines(lines: Sequence[str]) -> None:
     """Plain lines on stdout."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write(redact_text("".join(f"{line}\n" for line in lines)))
 
 
 def say(text: str) -> None:
-    """A line on stderr."""
-    sys.stderr.write(f"{text}\n")
+    """A line on stderr, without secrets."""
+    sys.stderr.write(redact_text(f"{text}\n", secrets_of(os.environ)))
     sys.stderr.flush()
 
 
@@ -73,6 +79,7 @@ class Progress:
         self._phase = ""
         self._since = time.monotonic()
         self._dangling = False
+        self._transfers: Transfers | None = None
 
     def say(self, text: str) -> None:
         """One line."""
@@ -105,16 +112,33 @@ class Progress:
         elif not self._quiet:
             say(text)
 
+    def transfer(self, what: str, done: int, total: int | None) -> None:
+        """Bytes of a download that are here, of how many."""
+        if self._quiet:
+            return
+        if self._transfers is None:
+            from orchestrator.cli.progress import Transfers
+
+            self._transfers = Transfers(lambda text: say(f"  {text}"), sys.stderr, live=self._live)
+        self._settle_line()
+        self._transfers(what, done, total)
+
     def done(self) -> None:
         """Nothing more will come."""
         self._settle()
 
     def _rewrite(self, text: str) -> None:
+        self._settle()
         sys.stderr.write(f"\r\x1b[2K{text}")
         sys.stderr.flush()
         self._dangling = True
 
     def _settle(self) -> None:
+        self._settle_line()
+        if self._transfers is not None:
+            self._transfers.settle()
+
+    def _settle_line(self) -> None:
         if self._dangling:
             sys.stderr.write("\r\x1b[2K")
             self._dangling = False

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator.cli.output import write_json, write_lines
 from orchestrator.controller.session import Session
+from orchestrator.controller.space import amount
 from orchestrator.domain.asset import PlannedAsset
 from orchestrator.domain.container import grants
 from orchestrator.domain.finding import Level
@@ -23,8 +24,9 @@ def show_plans(session: Session, *, as_json: bool) -> None:
             {
                 "schema_version": 1,
                 "dry_run": True,
-                "fetch_bytes": _fetch_bytes(session.plans),
+                "fetch_bytes": sum(need.fetch_bytes for need in session.needs),
                 "findings": session.findings,
+                "space": session.space,
                 "commands": _commands(session),
                 "plans": session.plans,
             }
@@ -33,6 +35,7 @@ def show_plans(session: Session, *, as_json: bool) -> None:
     lines = _heading(session.plans[0])
     lines += [f"asset: {_asset_line(each)}" for each in _assets(session.plans)]
     lines += [f"{finding.name}: {finding.text}" for finding in session.findings if finding.level is not Level.FAULT]
+    lines += _space(session)
     for each, commands in zip(session.plans, _commands(session), strict=True):
         mode = each.spec.compliance_test or each.spec.mode.value
         lines.append(f"run: {each.spec.scenario.value} {mode}")
@@ -61,6 +64,19 @@ def _heading(plan: RunPlan) -> list[str]:
     return lines
 
 
+def _space(session: Session) -> list[str]:
+    """What is to be fetched and how much room it takes, by file system; what is there already is left out."""
+    rows = [("room for", "to fetch", "room", "file system", "free")]
+    for system in session.space:
+        where = str(system.disk.mounted_at or system.disk.path)
+        rows += [(need.what, need.fetch, need.room, where, "") for need in system.needs]
+        free = amount(system.disk.free_bytes) + (" (too little)" if system.short else "")
+        rows.append(("  together", system.fetch, system.room, where, free))
+    rows += [(need.what, need.fetch, need.room, "another machine's", "") for need in session.needs if need.path is None]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 def _conditions(execution: Execution) -> str:
     said = [
         f", once ({execution.once})" if execution.once else "",
@@ -82,10 +98,6 @@ def _asset_line(planned: PlannedAsset) -> str:
     if isinstance(planned.asset.source, Download | Bucket | HuggingFace | UserSupplied):
         return f"{name}: {size}, from {origin_of(planned.asset.source)}"
     return f"{name}: {size} to fetch" if planned.fetch_bytes else f"{name}: to be prepared here"
-
-
-def _fetch_bytes(plans: Sequence[RunPlan]) -> int:
-    return sum(asset.fetch_bytes for asset in _assets(plans) if not asset.present)
 
 
 def _commands(session: Session) -> list[list[str]]:

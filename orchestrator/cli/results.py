@@ -34,13 +34,15 @@ def list_(
 ) -> int:
     """List the runs of a results directory, oldest first, with their state."""
     from orchestrator.cli import options
-    from orchestrator.cli.output import write_json, write_table
+    from orchestrator.cli.output import write_json, write_lines, write_table
     from orchestrator.controller.reread import states
 
     settings = options.settings({"results_dir": str(results_dir) if results_dir else None})
     found = states(settings.results_dir)
     if json_:
         write_json({"schema_version": 1, "runs": [{"run_id": name, "state": state} for name, state in found]})
-    else:
+    elif found:
         write_table(("run", "state"), found)
+    else:
+        write_lines([f"no runs below {settings.results_dir}"])
     return 0

@@ -64,6 +64,7 @@ def run(  # noqa: PLR0917
     debug: opt.Debug = False,
     resume: opt.Resume = False,
     dry_run: opt.DryRun = False,
+    check_access: opt.CheckAccess = False,
     json_: opt.Json = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -92,7 +93,7 @@ def run(  # noqa: PLR0917
         model=model,
         implementation=implementation,
         backend=backend,
-        device=options.one_of(Device, device, "device"),
+        device=_device(device),
         scenarios=scenario,
         modes=mode,
         execution_mode=options.one_of(ExecutionMode, execution_mode, "execution mode") or ExecutionMode.TEST,
@@ -135,9 +136,20 @@ def run(  # noqa: PLR0917
         timeout_s=options.positive(timeout, "--timeout"),
         debug=debug,
     )
-    from orchestrator.cli.run_output import carry_out
+    from orchestrator.cli.run_output import DryRun, carry_out
 
-    return carry_out(request, settings, resume=resume, dry_run=dry_run, as_json=json_, quiet=quiet, verbose=verbose)
+    show = DryRun(check_access=check_access) if dry_run else None
+    return carry_out(request, settings, resume=resume, dry_run=show, as_json=json_, quiet=quiet, verbose=verbose)
+
+
+def _device(text: str | None) -> Device | None:
+    from orchestrator.cli import options
+
+    if text is not None and text.lower() in {"gpu", "gpus"}:
+        raise UsageError(
+            f"--device {text}: whose?", hint="cuda (NVIDIA), rocm (AMD), xpu (Intel); hpu and qaic are accelerators too"
+        )
+    return options.one_of(Device, text, "device")
 
 
 def _user_conf(path: Path | None) -> str | None:
@@ -148,6 +160,7 @@ def _user_conf(path: Path | None) -> str | None:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--user-conf {path}: cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"--user-conf {path}: cannot be read: {reason}") from error
     parse_user_conf(text, str(path))
     return text

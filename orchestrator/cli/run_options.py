@@ -75,6 +75,9 @@ RunPrefix = Annotated[str | None, _result(help="Put a program before the harness
 Debug = Annotated[bool, _result("--debug", help="Open a shell in the prepared container instead of measuring.")]
 Resume = Annotated[bool, _result("--resume", help="Continue the newest interrupted set of the same runs.")]
 DryRun = Annotated[bool, _result("--dry-run", help="Show the plan; no side effect.")]
+CheckAccess = Annotated[
+    bool, _result("--check-access", help="With --dry-run: ask whether gated assets may be fetched, as real runs do.")
+]
 Json = Annotated[bool, _result("--json", help="One JSON document on stdout.")]
 Quiet = Annotated[bool, _result("-q", "--quiet", help="No progress.")]
 Verbose = Annotated[bool, _result("-v", "--verbose", help="Every phase.")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.output import Progress, say, write_json, write_table
@@ -17,26 +18,34 @@ if TYPE_CHECKING:
     from orchestrator.controller.runs import Done
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """Show the plan only; `check_access` asks servers whether gated assets may be fetched."""
+
+    check_access: bool
+
+
 def carry_out(
     request: RunRequest,
     settings: Settings,
     *,
     resume: bool,
-    dry_run: bool,
+    dry_run: DryRun | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
     """Plan, then show, debug or measure; returns the exit code."""
-    if request.debug and not dry_run and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if request.debug and dry_run is None and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("--debug opens a shell, which needs a terminal", hint="call it from one, or leave --debug out")
-    session = open_session(request, settings, refuse=not dry_run)
-    if dry_run:
+    if dry_run is not None:
         from orchestrator.cli.plan_output import show_plans
 
+        session = open_session(request, settings, refuse=False, check_access=dry_run.check_access)
         show_plans(session, as_json=as_json)
         refuse_faults(session.findings, session.subject)
         return 0
+    session = open_session(request, settings)
     watcher = Progress(quiet=quiet, verbose=verbose)
     if request.debug:
         from orchestrator.controller.debug import open_shell
@@ -44,8 +53,10 @@ def carry_out(
         return open_shell(session.plans[0], session.results, session.connected.tools, watcher)
     from orchestrator.controller.runs import run_set
 
-    done = run_set(session.plans, session.results, session.connected.tools, watcher, resume=resume)
-    watcher.done()
+    try:
+        done = run_set(session.plans, session.results, session.connected.tools, watcher, resume=resume)
+    finally:
+        watcher.done()
     return show_set(done, as_json=as_json)
 
 

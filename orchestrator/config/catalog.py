@@ -17,6 +17,8 @@ from typing import TypeVar, cast
 from orchestrator.domain.asset import Asset
 from orchestrator.domain.benchmark import Benchmark, Implementation, OfferSheet, Round
 from orchestrator.domain.compliance import ComplianceTest
+from orchestrator.domain.redact import redact_text
+from orchestrator.domain.subset import first_samples, split_name
 from orchestrator.errors import ConfigError
 from orchestrator.host.shipped import overlays, package
 
@@ -124,9 +126,43 @@ def asset_names() -> tuple[str, ...]:
     return _names("assets")
 
 
+@functools.cache
+def asset_aliases() -> Mapping[str, str]:
+    """Alias to name, out of the files' `aliases: […]` lines (nothing else is parsed)."""
+    found: dict[str, str] = {}
+    for name in asset_names():
+        line = _ALIASES.search(_file("assets", name).read_text(encoding="utf-8"))
+        if line is not None:
+            found.update({alias.strip(): name for alias in line[1].split(",") if alias.strip()})
+    return MappingProxyType(found)
+
+
 def load_asset(name: str) -> Asset:
-    """An asset by name; UsageError with the nearest match when unknown."""
-    return _load(Asset, "assets", "asset", name)
+    """An asset by name or alias, or with `@500` behind it the first 500 samples of a data set.
+
+    UsageError with the nearest match when unknown, and when it cannot be cut.
+    """
+    base, count = split_name(name)
+    known = asset_names()
+    found = base if base in known else asset_aliases().get(base, base)
+    if found not in known:
+        from orchestrator.domain.suggest import unknown
+
+        raise unknown("asset", base, (*known, *asset_aliases()))
+    asset = _load(Asset, "assets", "asset", found)
+    _refuse_secrets(asset)
+    return asset if count is None else first_samples(asset, count)
+
+
+def _refuse_secrets(asset: Asset) -> None:
+    """An entry is shown and kept in records as it stands: a login or a signature in an address would be, too."""
+    source = asset.source
+    addresses = (*getattr(source, "urls", ()), getattr(source, "uri", None), getattr(source, "repository", None))
+    if any(address is not None and redact_text(address) != address for address in addresses):
+        raise ConfigError(
+            (f"{_file('assets', asset.name)}: an address in it holds a login or a signature",),
+            hint=f"fetch the file yourself and give it with --asset {asset.name}=PATH; for logins: mlperf-docker login",
+        )
 
 
 def compliance_names() -> tuple[str, ...]:
@@ -146,7 +182,7 @@ def catalogue_file(folder: str, name: str) -> Path:
 
 def forget() -> None:
     """Drop what was read (after a change of the catalogue folders)."""
-    for cached in (default_round, benchmark_aliases, _with_offers, _names, _folders, _read):
+    for cached in (default_round, benchmark_aliases, asset_aliases, _with_offers, _names, _folders, _read):
         cached.cache_clear()
 
 

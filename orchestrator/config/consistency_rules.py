@@ -64,6 +64,9 @@ def _dataset(benchmark: Benchmark, assets: Mapping[str, Asset]) -> Iterator[str]
         yield f"its data set, the asset '{benchmark.dataset}', does not exist"
     elif asset.kind is not AssetKind.DATASET:
         yield f"its data set '{benchmark.dataset}' is a {asset.kind}"
+    for name in benchmark.calibration:
+        if name not in assets:
+            yield f"is calibrated with the asset '{name}', which does not exist"
 
 
 def _rules(benchmark: Benchmark, rules: BenchmarkRules) -> Iterator[str]:

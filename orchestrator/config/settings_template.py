@@ -19,6 +19,10 @@ _TEMPLATE = MappingProxyType(
         "round": ("The round whose rules and LoadGen hold; without it, the newest.", "v6.1"),
         "engine": ("docker or native; without it, docker.", "docker"),
         "cache_dir": ("Where models, data sets and environments are kept.", "~/.cache/mlperf-docker"),
+        "site_caches": (
+            "Shared caches of this site, only read, asked in order after the cache; in the variable with colons.",
+            "[/srv/mlperf/cache]",
+        ),
         "results_dir": ("Where run directories are made; without it, ./mlperf-results.", "~/mlperf-results"),
         "registry": (
             "Where prebuilt images are looked for, and published; without it, images are built here.",

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from orchestrator.config.images import image_entries
 from orchestrator.config.settings import Settings
 from orchestrator.controller.host_facts import host_facts
+from orchestrator.controller.line import learn_secrets, line_of
 from orchestrator.controller.planning import Ground
-from orchestrator.controller.preparation import ContainerPreparer
+from orchestrator.controller.preparation import ContainerPreparer, Reach, choice_of_step
 from orchestrator.controller.run import Tools
+from orchestrator.domain.container import Network
 from orchestrator.domain.finding import Finding
 from orchestrator.domain.image import ImageChoice
 from orchestrator.domain.ports import Assets, Engine, Images
 from orchestrator.domain.site import Site
+from orchestrator.domain.source import Prepared, Scripted
 from orchestrator.domain.terms import EngineName
 from orchestrator.errors import EngineError
 from orchestrator.host.machine import describe_machine, platform_name
@@ -26,7 +29,6 @@ from orchestrator.host.site import detect_site
 if TYPE_CHECKING:
     from orchestrator.images.places import Places
 
-_PREPARING = "generic-prepare"
 _HERE = (EngineName.DOCKER, EngineName.NATIVE)
 
 
@@ -52,6 +54,7 @@ def connect_to(engine: EngineName, settings: Settings, *, round_name: str, choic
             f"this version does not drive {engine.value} yet",
             hint=f"engines it drives: {', '.join(name.value for name in _HERE)}",
         )
+    learn_secrets()
     site = site_of(settings)
     carrier, images = _adapters(engine, settings, site)
     platform = platform_name()
@@ -61,13 +64,11 @@ def connect_to(engine: EngineName, settings: Settings, *, round_name: str, choic
         round=round_name,
         platform=platform,
         user=(os.geteuid(), os.getegid()),
-        choice=ImageChoice(base=choice.base, pull=choice.pull),
+        choices=lambda entry: choice_of_step(image_entries()[entry], choice),
+        logs=settings.cache_dir / "logs",
+        reach=lambda: _reach(site),
     )
-    assets = _assets(
-        settings,
-        preparer,
-        code_key=lambda _: images.plan(_PREPARING, round_name=round_name, platform=platform),
-    )
+    assets = _assets(settings, preparer, code_key=preparer.code_key)
     ground = Ground(
         images=images,
         assets=assets,
@@ -87,6 +88,7 @@ def engine_of(engine: EngineName, settings: Settings) -> Engine:
 def examine(settings: Settings, *, network: bool) -> tuple[Finding, ...]:
     """The doctor's findings for these settings."""
     from orchestrator.controller.doctor import Surroundings, doctor
+    from orchestrator.controller.login import access_to_gated
 
     around = Surroundings(
         cache_dir=settings.cache_dir,
@@ -94,6 +96,7 @@ def examine(settings: Settings, *, network: bool) -> tuple[Finding, ...]:
         site=site_of(settings),
         network=network,
         endpoint=settings.docker_url,
+        access=lambda: access_to_gated(settings, ask=network),
     )
     name = settings.engine or EngineName.DOCKER
     return doctor(engine=lambda: engine_of(name, settings), around=around)
@@ -122,6 +125,19 @@ def places_of(settings: Settings) -> Places:
     )
 
 
+def _reach(site: Site) -> Reach:
+    """The way out for steps that download; the host's network where a proxy is on its loopback."""
+    from orchestrator.images.site_files import site_certificates
+
+    proxies = {"http_proxy": site.http_proxy, "https_proxy": site.https_proxy, "no_proxy": site.no_proxy}
+    found = ((spelling, value) for name, value in proxies.items() if value for spelling in (name, name.upper()))
+    return Reach(
+        network=Network.HOST if site.build_network == "host" else Network.BRIDGE,
+        environment=tuple(found),
+        certificates=site_certificates(site, public=True),
+    )
+
+
 def _adapters(engine: EngineName, settings: Settings, site: Site) -> tuple[Engine, Images]:
     entries = image_entries()
     if engine is EngineName.NATIVE:
@@ -137,14 +153,15 @@ def _adapters(engine: EngineName, settings: Settings, site: Site) -> tuple[Engin
     return DockerEngine(url), images
 
 
-def _assets(settings: Settings, preparer: ContainerPreparer, *, code_key: Callable[[str], str]) -> Assets:
-    from orchestrator.assets.pypi import download_environment
+def _assets(
+    settings: Settings, preparer: ContainerPreparer, *, code_key: Callable[[Prepared | Scripted], str]
+) -> Assets:
     from orchestrator.assets.store import CacheStore
 
-    environment = download_environment(
-        ca_bundle=settings.ca_bundle,
-        http_proxy=settings.http_proxy,
-        https_proxy=settings.https_proxy,
-        no_proxy=settings.no_proxy,
+    return CacheStore(
+        settings.cache_dir,
+        prepare=preparer,
+        line=lambda: line_of(settings),
+        site_caches=settings.site_caches,
+        code_key=code_key,
     )
-    return CacheStore(settings.cache_dir, prepare=preparer, code_key=code_key, environment=environment)

@@ -23,7 +23,7 @@ def open_shell(plan: RunPlan, results: Path, tools: Tools, watcher: Watcher) -> 
     directory = RunDir.create(results / "debug", plan)
     ready = ensure_image(replace(plan.image, debug=True), plan.stand_in, tools.images, lambda _: None, watcher.say)
     for planned in tools.assets.needed(plan.assets):
-        tools.assets.ensure(planned, say=watcher.say)
+        tools.assets.ensure(planned, say=watcher.say, meter=watcher.transfer)
     execution = plan.result_execution
     if execution.settings is not None:
         execution = replace(execution, settings=replace(execution.settings, fit=None))

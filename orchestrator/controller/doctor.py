@@ -35,7 +35,7 @@ class Surroundings:
     """Where the program would work: its folders, the site's settings, the environment; `pip` starts the user's pip.
 
     `network` lets pip ask its default index (which a configured one makes needless). `endpoint` is the engine's
-    address where one is set, for the case that it does not answer.
+    address where one is set, for the case that it does not answer. `access` tells what gated assets may be fetched.
     """
 
     cache_dir: Path
@@ -45,6 +45,7 @@ class Surroundings:
     pip: tuple[str, ...] = _PATIENT_PIP
     network: bool = False
     endpoint: str | None = None
+    access: Callable[[], tuple[Finding, ...]] = tuple
 
 
 def doctor(
@@ -63,6 +64,7 @@ def doctor(
         *machine_findings(here, around.environment),
         *gpu_findings(here),
         *network_findings(around.site, around.environment, pip=around.pip, ask_pip=around.network),
+        *around.access(),
     )
 
 

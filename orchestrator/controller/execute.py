@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator import __version__
@@ -37,7 +38,8 @@ def execute_plan(path: Path, settings: Settings, watcher: Watcher) -> Done:
         )
     if directory.record.exists():
         raise UsageError(f"{path}: has been carried out already", hint="plan a new run; a directory is never reused")
-    connected = connect_to(plan.spec.engine, settings, round_name=plan.spec.round, choice=plan.image.choice)
+    said = replace(plan.image.choice, sources=plan.spec.sources)
+    connected = connect_to(plan.spec.engine, settings, round_name=plan.spec.round, choice=said)
     try:
         record = run(plan, directory, connected.tools, watcher)
     except MlperfDockerError as error:

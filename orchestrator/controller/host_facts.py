@@ -33,7 +33,11 @@ def host_of(machine: Machine) -> Host:
         instruction_sets=here.instruction_sets,
         architecture=IMAGE_ARCHITECTURES.get(here.architecture, here.architecture),
         gpus=tuple(
-            Gpu(name=one.model_name or one.pci_id or "unnamed", memory_bytes=one.memory_capacity_bytes)
+            Gpu(
+                name=one.model_name or one.pci_id or "unnamed",
+                memory_bytes=one.memory_capacity_bytes,
+                kind=one.device,
+            )
             for one in found.devices
         ),
         device_nodes=found.nodes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from orchestrator.config.settings import Settings
 from orchestrator.controller.connect import connect_to, places_of, site_of
 from orchestrator.domain.image import NO_CHOICE, ImageChoice, ImageEntry, ImageRef, PlannedImage, ReadyImage
 from orchestrator.domain.ports import Images, Output, Say
+from orchestrator.domain.redact import RedactedLines, secrets_of
 from orchestrator.domain.suggest import unknown
 from orchestrator.domain.terms import EngineName, Pull
 from orchestrator.errors import ImageError, UsageError
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.images.prune import Leftover
 
 T = TypeVar("T")
-_LOG: Output = sys.stderr.buffer.write  # type: ignore[assignment]
+_LOG: Output = RedactedLines(sys.stderr.buffer.write, secrets_of(os.environ)).write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +60,12 @@ class Pruned:
 
 def render_entry(name: str, settings: Settings, choice: ImageChoice = NO_CHOICE) -> Rendered:
     """The rendered recipe of an image for the settings' round and this machine's platform."""
-    return render(_entry(name), load_round(settings.round).name, platform_name(), choice=choice)
+    return render(_entry(name, choice), load_round(settings.round).name, platform_name(), choice=choice)
 
 
 def ensure_entry(name: str, settings: Settings, choice: ImageChoice, *, say: Say) -> ReadyImage:
     """The image as the engine holds it; built with its output on stderr when it has to be."""
-    _entry(name)
+    _entry(name, choice)
     job = Job(settings, choice)
     return job.images.ensure(job.wanted(name), log=_LOG, say=say)
 
@@ -325,11 +327,20 @@ def _registry_of(job: Job) -> str:
     return job.settings.registry
 
 
-def _entry(name: str) -> ImageEntry:
+def _entry(name: str, choice: ImageChoice = NO_CHOICE) -> ImageEntry:
+    """The entry; UsageError for one that there is not, and for sources and SDKs that it is not made from."""
     entries = image_entries()
     if name not in entries:
         raise unknown("image", name, entries)
-    return entries[name]
+    found = entries[name]
+    for option, given, known in (
+        ("--source", choice.sources, [source.name for source in found.sources]),
+        ("--sdk", choice.sdks, found.sdks),
+    ):
+        for given_name, _ in given:
+            if given_name not in known:
+                raise unknown(f"{option} of image '{name}'", given_name, known)
+    return found
 
 
 def select(names: tuple[str, ...], *, references: bool = False) -> tuple[str, ...]:

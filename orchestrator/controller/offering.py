@@ -39,12 +39,19 @@ def choose_offer(asked: Wanted, benchmark: Benchmark, round_: Round, rules: Benc
                     raise _not_offered(what, name, _Field(benchmark, offers, round_, rules))
                 offers = fitting
     if not offers:
-        rounds = sorted({name for offer in benchmark.offers for name in offer.rounds})
-        raise UsageError(
-            f"nothing runs '{benchmark.name}' in round {round_.name}",
-            hint=f"choose another with --round: {', '.join(rounds)}" if rounds else "no implementation offers it",
-        )
+        raise _nobody(benchmark, round_, rules)
     return min(offers, key=_rank)
+
+
+def _nobody(benchmark: Benchmark, round_: Round, rules: BenchmarkRules) -> UsageError:
+    rounds = sorted({name for offer in benchmark.offers for name in offer.rounds})
+    if rounds:
+        hint = f"choose another with --round: {', '.join(rounds)}"
+    elif rules.endpoints == "only":
+        hint = "it is measured by MLCommons endpoints alone, which write no LoadGen log to judge (docs/adr/0012)"
+    else:
+        hint = "no implementation offers it"
+    return UsageError(f"nothing runs '{benchmark.name}' in round {round_.name}", hint=hint)
 
 
 def _rank(offer: Offer) -> tuple[bool, bool]:

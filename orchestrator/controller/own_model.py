@@ -29,7 +29,7 @@ def own_model(path: Path, name: str | None, *, measured_data: bool) -> Benchmark
     ways = _WAYS.get(path.suffix.lower())
     if ways is None:
         raise UsageError(
-            f"--model-path {path}: no backend reads '{path.suffix or 'a file without suffix'}'",
+            f"--model-path {path}: no backend reads {_kind(path)}",
             hint=f"files that can be run: {', '.join(sorted(_WAYS))}",
         )
     title = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem)
@@ -64,3 +64,7 @@ def own_model(path: Path, name: str | None, *, measured_data: bool) -> Benchmark
 def _loadgen_name(title: str) -> str:
     """Dots separate model, scenario and key in LoadGen's files, blanks end a name."""
     return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in title)
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else f"'{path.suffix}'" if path.suffix else "a file without a suffix"

@@ -14,7 +14,7 @@ from orchestrator.config.catalog import load_asset, load_compliance
 from orchestrator.config.images import image_entries
 from orchestrator.controller.rehearsal import paced, rehearsed, stand_in
 from orchestrator.controller.request import Choice
-from orchestrator.domain.asset import Asset, AssetKind, PlannedAsset
+from orchestrator.domain.asset import Asset, AssetFile, AssetKind, PlannedAsset
 from orchestrator.domain.image import ImageChoice, PlannedImage
 from orchestrator.domain.plan import Execution, Rules, RunPlan
 from orchestrator.domain.ports import Assets, Images
@@ -160,8 +160,21 @@ def _wanted(name: str, spec: RunSpec, *files: str) -> Asset:
     """A catalogue asset, or the user's copy of it, or in a rehearsal what stands in for it."""
     asset, own = load_asset(name), dict(spec.assets)
     if name in own:
-        return _local(name, asset.kind, own[name])
+        return _held_to(asset, _local(name, asset.kind, own[name]), spec)
     return stand_in(asset, *files) if spec.rehearse else asset
+
+
+def _held_to(asset: Asset, own: Asset, spec: RunSpec) -> Asset:
+    """The user's copy of a catalogue asset, to be what the catalogue says; in the open division of the same form."""
+    if spec.rehearse:
+        return own
+    if spec.division is Division.CLOSED:
+        return replace(own, files=asset.files, layout=asset.layout)
+    return replace(
+        own,
+        files=tuple(AssetFile(name=file.name) for file in asset.files),
+        layout=tuple(replace(one, count=None) for one in asset.layout),
+    )
 
 
 def _local(name: str, kind: AssetKind, path: Path) -> Asset:
@@ -186,11 +199,11 @@ def _unique(assets: tuple[PlannedAsset, ...]) -> tuple[PlannedAsset, ...]:
 
 
 def _blockers(image: PlannedImage, choice: Choice, ground: Ground) -> tuple[str, ...]:
-    """Why runs of this image cannot be submitted as closed: sources that are not the round's own."""
+    """Why such runs cannot be submitted as closed: what the offer says, sources that are not the round's own."""
     if choice.spec.division is not Division.CLOSED:
         return ()
     found = ground.images.recipe(image.entry, round_name=image.round, platform=image.platform, choice=image.choice)
-    return found.blockers
+    return (*choice.offer.closed_blockers, *found.blockers)
 
 
 def _rules(choice: Choice, blockers: tuple[str, ...]) -> Rules:

@@ -14,7 +14,7 @@ from orchestrator import __version__
 from orchestrator.controller.rundir import RunDir
 from orchestrator.domain.plan import RunPlan
 from orchestrator.domain.record import Failure, PhaseTime, RunRecord, State
-from orchestrator.domain.redact import redact, secrets_of
+from orchestrator.domain.redact import RedactedLines, redact_text, secrets_of
 from orchestrator.domain.terms import Phase
 from orchestrator.errors import ExitCode, MlperfDockerError
 from orchestrator.host.interruption import to_the_end
@@ -31,30 +31,24 @@ class RunLog:
 
     def __init__(self, directory: RunDir, *, build: bool = False) -> None:
         self._path = directory.build_log if build else directory.log
-        self._secrets = secrets_of(os.environ)
-        self._rest = b""
+        self._lines = RedactedLines(self._append, secrets_of(os.environ))
 
     def write(self, piece: bytes) -> None:
         """Take some bytes; whole lines are written at once."""
-        lines, newline, rest = (self._rest + piece).rpartition(b"\n")
-        self._rest = rest
-        if newline:
-            self._append(lines + newline)
+        self._lines.write(piece)
 
     def line(self, text: str) -> None:
         """A line of our own, with the time."""
         self.flush()
-        self._append(f"{utc_now()} {text}\n".encode())
+        self._lines.write(f"{utc_now()} {text}\n".encode())
 
     def flush(self) -> None:
         """Write an unfinished last line."""
-        if self._rest:
-            self._append(self._rest + b"\n")
-            self._rest = b""
+        self._lines.flush()
 
     def _append(self, raw: bytes) -> None:
         with self._path.open("ab") as file:
-            file.write(redact(raw, self._secrets))
+            file.write(raw)
 
 
 class Recorder:
@@ -115,7 +109,7 @@ class Recorder:
         elif error is not None:
             state = State.FAILED
             failure = Failure(exit_code=ExitCode.BUG, kind="bug", cause=f"{type(error).__name__}: {error}")
-        to_the_end(lambda: self._close(state, failure))
+        to_the_end(lambda: self._close(state, _without_secrets(failure)))
 
     def _close(self, state: State, failure: Failure | None) -> None:
         """The last entry, then the seal; a second Ctrl-C waits until both are written."""
@@ -125,3 +119,12 @@ class Recorder:
         self.update(replace(self.record, state=state, finished=utc_now(), failure=failure))
         self.directory.write_record(self.record, durable=True)
         self.directory.seal()
+
+
+def _without_secrets(failure: Failure | None) -> Failure | None:
+    """What programs said of their failure may hold what they were given."""
+    if failure is None:
+        return None
+    secrets = secrets_of(os.environ)
+    hint = redact_text(failure.hint, secrets) if failure.hint is not None else None
+    return replace(failure, cause=redact_text(failure.cause, secrets), hint=hint)

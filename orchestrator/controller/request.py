@@ -90,34 +90,69 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
     """
     round_ = load_round(request.round)
     benchmark = _benchmark(request)
-    rules = benchmark.rules_of(round_.name)
-    if rules is None:
-        raise UsageError(
-            f"'{benchmark.name}' is not part of round {round_.name}",
-            hint=f"its rounds: {', '.join(sorted(benchmark.rules))}; choose one with --round",
-        )
-    if request.implementation is not None:
-        load_implementation(request.implementation)
-    asked = Wanted(
-        implementation=request.implementation,
-        backend=request.backend,
-        device=request.device,
-        scenarios=() if request.scenarios.lower() == ALL else _listed(request.scenarios, Scenario, "scenario"),
-    )
-    offer = choose_offer(asked, benchmark, round_, rules)
+    rules = _rules(benchmark, round_)
+    offer = _offer(request, benchmark, round_, rules)
     implementation = load_implementation(offer.implementation)
     device = request.device or offer.devices[0]
     _refuse_idle_options(request, implementation, device)
     _check_knobs(request, offer, implementation)
     scenarios = _scenarios(request, benchmark, rules, offer)
     modes = _modes(request, benchmark, rules)
-    spec = RunSpec(
+    first = Choice(
+        spec=_spec(request, benchmark, offer, device, round_, scenarios[0], modes[0]),
+        benchmark=benchmark,
+        rules=rules,
+        offer=offer,
+        round=round_,
+        implementation=implementation,
+    )
+    return tuple(
+        replace(first, spec=replace(first.spec, scenario=scenario, mode=mode, compliance_test=test))
+        for scenario in scenarios
+        for mode in modes
+        for test in (_compliance(request, benchmark, rules) if mode is Mode.COMPLIANCE else (None,))
+    )
+
+
+def _rules(benchmark: Benchmark, round_: Round) -> BenchmarkRules:
+    rules = benchmark.rules_of(round_.name)
+    if rules is None:
+        raise UsageError(
+            f"'{benchmark.name}' is not part of round {round_.name}",
+            hint=f"its rounds: {', '.join(sorted(benchmark.rules))}; choose one with --round",
+        )
+    return rules
+
+
+def _offer(request: RunRequest, benchmark: Benchmark, round_: Round, rules: BenchmarkRules) -> Offer:
+    if request.implementation is not None:
+        load_implementation(request.implementation)  # a name that there is not is told before anything else
+    asked = Wanted(
+        implementation=request.implementation,
+        backend=request.backend,
+        device=request.device,
+        scenarios=() if request.scenarios.lower() == ALL else _listed(request.scenarios, Scenario, "scenario"),
+    )
+    return choose_offer(asked, benchmark, round_, rules)
+
+
+def _spec(  # noqa: PLR0917
+    request: RunRequest,
+    benchmark: Benchmark,
+    offer: Offer,
+    device: Device,
+    round_: Round,
+    scenario: Scenario,
+    mode: Mode,
+) -> RunSpec:
+    """One run of the request: what it says, and the catalogue where it says nothing."""
+    return RunSpec(
         model=benchmark.name,
         implementation=offer.implementation,
         backend=offer.backend,
         device=device,
-        scenario=scenarios[0],
-        mode=modes[0],
+        scenario=scenario,
+        mode=mode,
         execution_mode=request.execution_mode,
         round=round_.name,
         division=_division(request, benchmark),
@@ -128,8 +163,8 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
         loadgen=request.loadgen,
         knobs=request.knobs,
         image=request.image,
-        model_path=request.model_path.absolute() if request.model_path else None,
-        dataset_path=request.dataset_path.absolute() if request.dataset_path else None,
+        model_path=_absolute(request.model_path),
+        dataset_path=_absolute(request.dataset_path),
         model_name=request.model_name if benchmark.suite is Suite.MLPERF else None,
         privileges=request.privileges,
         sources=request.sources,
@@ -141,19 +176,10 @@ def choose(request: RunRequest) -> tuple[Choice, ...]:
         memory_bytes=request.memory_bytes,
         timeout_s=request.timeout_s,
     )
-    return tuple(
-        Choice(
-            spec=replace(spec, scenario=scenario, mode=mode, compliance_test=test),
-            benchmark=benchmark,
-            rules=rules,
-            offer=offer,
-            round=round_,
-            implementation=implementation,
-        )
-        for scenario in scenarios
-        for mode in modes
-        for test in (_compliance(request, benchmark, rules) if mode is Mode.COMPLIANCE else (None,))
-    )
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.absolute()
 
 
 def _check_knobs(request: RunRequest, offer: Offer, implementation: Implementation) -> None:
@@ -170,7 +196,10 @@ def _check_knobs(request: RunRequest, offer: Offer, implementation: Implementati
 def _refuse_idle_options(request: RunRequest, implementation: Implementation, device: Device) -> None:
     """What would be ignored is an error."""
     if request.gpus and device is Device.CPU:
-        raise UsageError("--gpus chooses among GPUs, but this run uses the processors", hint="add --device")
+        raise UsageError(
+            "--gpus chooses among GPUs, but this run uses the processors",
+            hint="say with --device whose GPUs, or leave --gpus out",
+        )
     if request.loadgen.test_query_count is not None and request.execution_mode is not ExecutionMode.TEST:
         raise UsageError(
             "--test-query-count is for test runs; a valid run takes its counts from the round",

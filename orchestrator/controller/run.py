@@ -56,6 +56,7 @@ def run(plan: RunPlan, directory: RunDir, tools: Tools, watcher: Watcher) -> Run
         _engine_facts(recorder, tools.engine)
         _admit(recorder, plan, tools.engine, watcher)
         with recorder.phase(Phase.IMAGE):
+            _record_sources(recorder, plan)
             images = _ensure_images(recorder, plan, tools, watcher)
         with recorder.phase(Phase.ASSETS):
             _ensure_assets(recorder, plan, tools, watcher)
@@ -115,6 +116,15 @@ def _admit(recorder: Recorder, plan: RunPlan, engine: Engine, watcher: Watcher) 
         recorder.update(replace(recorder.record, marks=tuple(dict.fromkeys((*recorder.record.marks, *marks)))))
 
 
+def _record_sources(recorder: Recorder, plan: RunPlan) -> None:
+    """What the user's clones hold beyond the round's revision, before it goes into an image."""
+    if any(image.choice.sources for image in (plan.image, *plan.other_images)):
+        from orchestrator.controller.sources import record_sources
+
+        for name in record_sources(recorder.directory, plan):
+            recorder.log.line(f"the source's difference from the round's revision is in {name}")
+
+
 def _ensure_images(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Watcher) -> dict[str, ReadyImage]:
     """All images of the run, by entry; the run's own one first."""
     build_log = RunLog(recorder.directory, build=True)
@@ -143,7 +153,10 @@ def ensure_image(
 
 
 def _ensure_assets(recorder: Recorder, plan: RunPlan, tools: Tools, watcher: Watcher) -> None:
-    ready = tuple(tools.assets.ensure(planned, say=watcher.say) for planned in tools.assets.needed(plan.assets))
+    ready = tuple(
+        tools.assets.ensure(planned, say=watcher.say, meter=watcher.transfer, used_by=plan.run_id)
+        for planned in tools.assets.needed(plan.assets)
+    )
     recorder.update(replace(recorder.record, assets=ready))
 
 

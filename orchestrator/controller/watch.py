@@ -26,6 +26,10 @@ class Watcher(Protocol):
         """Samples completed so far, as the harness said it."""
         ...
 
+    def transfer(self, what: str, done: int, total: int | None) -> None:
+        """Bytes of a download that are here, of how many (None: unknown); from any thread."""
+        ...
+
 
 class Silent:
     """A watcher that does not care."""
@@ -40,4 +44,7 @@ class Silent:
         """Ignore."""
 
     def progress(self, completed: int, expected: int | None) -> None:
+        """Ignore."""
+
+    def transfer(self, what: str, done: int, total: int | None) -> None:
         """Ignore."""

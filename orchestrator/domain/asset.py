@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from orchestrator.domain.canonical import fingerprint
-from orchestrator.domain.source import Prepared, Scripted, Source
+from orchestrator.domain.source import LocalPath, Prepared, Scripted, Source, StandIn, size_of
 from orchestrator.domain.terms import Evidence
 
 
@@ -110,6 +110,19 @@ class Asset:
     def key(self, inputs: tuple[str, ...] = ()) -> str:
         """Identity by content, 64 hex digits: source and the keys of what it is made from, not its name."""
         return fingerprint({"source": self.source, "files": self.files, "layout": self.layout, "inputs": inputs})
+
+    @property
+    def transfer_bytes(self) -> int | None:
+        """Bytes that it costs to fetch: the source's where it says so, else the asset's; 0 for what is made here.
+
+        None: nobody knows.
+        """
+        if isinstance(self.source, LocalPath | Prepared | StandIn) or (
+            isinstance(self.source, Scripted) and not self.source.network
+        ):
+            return 0
+        found = size_of(self.source)
+        return self.size_bytes if found is None else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
+from orchestrator.domain.requirements import ANY_MACHINE, Requires
 from orchestrator.domain.terms import Category, Device, Evidence, Mode, Scenario, Suite
 
 
@@ -198,7 +199,9 @@ class Offer:
     `model` and `dataset` name assets, `assets` further ones (a vocabulary, a calibration list). `accuracy` replaces the
     benchmark's targets for this artefact (an int8 model has its own reference). Empty `scenarios` or `rounds` mean all
     that the benchmark has; empty `benchmarks`: all of `benchmarks` of the family's sheet. `parameters` are what the
-    implementation's driver must know (a profile, a folder, a name).
+    implementation's driver must know (a profile, a folder, a name). `requires` is what can be checked of the machine,
+    `needs` what else the user must have, in words. `closed_blockers` say why no run of it can be
+    submitted in the closed division.
     """
 
     implementation: str
@@ -216,7 +219,9 @@ class Offer:
     rounds: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     default: bool = False
+    requires: Requires = ANY_MACHINE
     needs: tuple[str, ...] = ()
+    closed_blockers: tuple[str, ...] = ()
     evidence: Evidence = Evidence.PUBLISHED
 
 
@@ -228,6 +233,7 @@ class Benchmark:
     `catalog/offers/<implementation>/<family>.yaml`, and the loader joins them to those written here. `retired`: no
     round of the catalogue has it any more; its rules are those of `last_round`, under the key `any`, for the open
     division alone. `open_only`: never part of the closed division. `reference_folder` is that of the rules repository.
+    `calibration` names the lists and sets that quantisation may use.
     """
 
     name: str
@@ -242,6 +248,7 @@ class Benchmark:
     checker_model: str | None = None
     aliases: tuple[str, ...] = ()
     dataset: str
+    calibration: tuple[str, ...] = ()
     metric_samples_unit: str = "samples"
     reference_folder: str | None = None
     accuracy_script: AccuracyScript | None = None

@@ -86,7 +86,8 @@ class ImageEntry:
 
     Either `base`, or `bases` by round and architecture: the first that fits is taken. `sdks` name archives that only
     the user can bring (`--sdk NAME=FILE`): they reach a stage that is thrown away, and the image is not pushable.
-    `rehearsal`: stands in for a vendor's image, and says so wherever it is named.
+    `rehearsal`: stands in for a vendor's image, and says so wherever it is named. `size_bytes`: of one that was made
+    (null: unknown), for telling beforehand whether it will fit.
     """
 
     name: str
@@ -106,6 +107,7 @@ class ImageEntry:
     user_supplies: tuple[str, ...] = ()
     needs_buildkit: bool = False
     pushable: bool = True
+    size_bytes: int | None = None
     evidence: Evidence = Evidence.PUBLISHED
 
     def base_for(self, round_name: str, architecture: str) -> BaseImage | None:

@@ -99,3 +99,15 @@ def offered(benchmark: Benchmark, offer: Offer, round_name: str) -> tuple[Scenar
     if rules is None or (offer.rounds and round_name not in offer.rounds):
         return ()
     return tuple(each for each in rules.scenarios if not offer.scenarios or each in offer.scenarios)
+
+
+def machine_needs(benchmarks: Iterable[Benchmark]) -> Iterator[tuple[str, str, str]]:
+    """What ways of running ask of a machine: model, `intel/pytorch on cpu`, and the figures in words; each once."""
+    found: dict[tuple[str, str, str], None] = {}
+    for benchmark in benchmarks:
+        for offer in benchmark.offers:
+            for device in offer.devices:
+                if texts := offer.requires.texts(device.value):
+                    way = f"{offer.implementation}/{offer.backend} on {device.value}"
+                    found[benchmark.name, way, "; ".join(texts)] = None
+    yield from found

@@ -123,8 +123,10 @@ class Assets(Protocol):
         """Those that have to be there now: without what only served to make an asset that is there."""
         ...
 
-    def ensure(self, planned: PlannedAsset, *, say: Say) -> ReadyAsset:
-        """Have it, verified; AssetError names expected and found hash."""
+    def ensure(
+        self, planned: PlannedAsset, *, say: Say, meter: Meter = no_meter, used_by: str | None = None
+    ) -> ReadyAsset:
+        """Have it, verified, for the run `used_by`; AssetError names expected and found hash."""
         ...
 
 

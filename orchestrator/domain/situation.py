@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.domain.benchmark import Benchmark, BenchmarkRules, Implementation, Offer, Round
+from orchestrator.domain.terms import Device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:
-    """One accelerator as its driver names it; memory in bytes."""
+    """One accelerator as its driver names it; memory in bytes; `kind` null where nothing told."""
 
     name: str
     memory_bytes: int | None = None
+    kind: Device | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,8 @@ class Situation:
     `model` is the model's file or folder, `dataset` the data set's folder (None: generated inputs, or nothing is known
     of where it will lie), `assets` further ones by catalogue name. `user` is the caller (uid, gid). `work` is a folder
     that outlives the run, of this implementation, image and sources alone: engines, preprocessed data and the like
-    (mount it with `create`; `once` stamps lie in it). `image` is the offer's image entry.
+    (mount it with `create`; `once` stamps lie in it). Beside it, in the implementation's own folder, lies what does not
+    depend on the image. `image` is the offer's image entry.
     """
 
     benchmark: Benchmark

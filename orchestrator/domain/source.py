@@ -224,7 +224,8 @@ def origin_of(source: Source) -> str:
         case Prepared():
             return f"made from {', '.join(source.inputs)}"
         case Scripted():
-            return f"made from {', '.join(source.inputs) or 'the network'} by the benchmark's own script"
+            made_from = ", ".join(source.inputs) or ("the network" if source.network else "what its repository holds")
+            return f"made from {made_from} by the benchmark's own script"
         case Download():
             return source.urls[0]
         case Bucket():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import EngineError, TransientEngineError
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import docker
 
 _REMEDY = "start it (scripts/engine does, as root), check your right to use its socket, or use --engine native"
+_QUICK_S = 2.0
 DEFAULT_URL = "unix:///var/run/docker.sock"
 
 
@@ -34,6 +37,29 @@ def connect(url: str | None = None) -> docker.DockerClient:
         return docker.DockerClient(base_url=address, version="auto", timeout=120)
     except (DockerException, requests.exceptions.RequestException, ValueError) as error:
         raise EngineError(f"no container engine answers at {address}", hint=_REMEDY) from error
+
+
+def local_data_root(url: str | None = None) -> Path | None:
+    """Where the images of an engine on this machine lie; None where none answers or it is elsewhere.
+
+    Asks without the SDK, whose loading would cost more than all the rest of a dry run.
+    """
+    address = engine_url(url)
+    if not address.startswith("unix://"):
+        return None
+    answer = b""
+    try:
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(_QUICK_S)
+            channel.connect(address.removeprefix("unix://"))
+            channel.sendall(b"GET /info HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            while piece := channel.recv(1 << 16):
+                answer += piece
+        told = json.loads(answer.partition(b"\r\n\r\n")[2])
+    except (OSError, ValueError):
+        return None
+    root = told.get("DockerRootDir") if isinstance(told, dict) else None
+    return Path(root) if isinstance(root, str) and Path(root).exists() else None
 
 
 def _knock(address: str) -> None:

@@ -1,16 +1,29 @@
-"""Files on the host: atomic writes, hashes, locks between processes. The only place that writes atomically."""
+"""Files on the host: atomic writes, trees published in one step, hashes. The only place that writes atomically."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
+import stat
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-_PIECE_BYTES = 1 << 20
+from orchestrator.host.locks import lock
+
+__all__ = (
+    "append_line",
+    "lock",
+    "make_folder",
+    "publish_file",
+    "publish_tree",
+    "sha256_file",
+    "tree_files",
+    "tree_stats",
+    "write_atomic",
+)
+
+_MANY_FILES = 512  # from here on one flush of everything is cheaper than one for each file
 
 
 def write_atomic(path: Path, content: str | bytes, *, mode: int = 0o644, durable: bool = True) -> None:
@@ -39,8 +52,12 @@ def publish_tree(made: Path, final: Path) -> None:
 
     Both lie on one file system; OSError when something with files in it has the name already.
     """
-    for path in (*tree_files(made), *(folder for folder in made.rglob("*") if folder.is_dir()), made):
-        _sync(path)
+    files = tree_files(made)
+    if len(files) >= _MANY_FILES:
+        os.sync()
+    else:
+        for path in (*files, *(folder for folder in made.rglob("*") if folder.is_dir()), made):
+            _sync(path)
     final.parent.mkdir(parents=True, exist_ok=True)
     made.rename(final)
     _sync(final.parent)
@@ -54,6 +71,36 @@ def publish_file(made: Path, final: Path) -> None:
     _sync(final.parent)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a file that several processes add to, in one write."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o664)
+    try:
+        os.write(handle, f"{line}\n".encode())
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, readable for all whatever the umask; a group's folder stays the group's.
+
+    What is there already is left as it is.
+    """
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        above = folder.parent.stat().st_mode
+        shared = above & (stat.S_ISGID | stat.S_IWGRP) if above & stat.S_ISGID else 0
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            if not folder.is_dir():
+                raise
+            continue
+        folder.chmod(0o755 | shared)
+
+
 def sha256_file(path: Path) -> str:
     """sha256 of a file's bytes, 64 hex digits."""
     with path.open("rb") as file:
@@ -61,26 +108,36 @@ def sha256_file(path: Path) -> str:
 
 
 def tree_files(folder: Path) -> tuple[Path, ...]:
-    """All regular files below a folder, sorted by their path relative to it."""
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return tuple(sorted(found, key=lambda path: path.relative_to(folder).as_posix()))
+    """All regular files below a folder that may be read, sorted by their path relative to it."""
+    return tuple(folder / name for name in sorted(name for name, _ in tree_stats(folder, strict=False)))
 
 
-@contextmanager
-def lock(path: Path, *, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on a lock file, between processes (fcntl); `waiting` is called once if another holds it.
+def tree_stats(folder: Path, *, strict: bool = True) -> Iterator[tuple[str, os.stat_result]]:
+    """Name relative to the folder (POSIX) and facts of every regular file below it, in no order.
 
-    The lock goes with the process, however it dies. The file itself stays.
+    A link counts as the file that it leads to; links to folders are not followed. `strict`: OSError for a folder that
+    cannot be read, else it is passed over.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as file:
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waiting is not None:
-                waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+            with os.scandir(folder / prefix) as opened:
+                entries = list(opened)
+        except OSError as error:
+            if strict and not isinstance(error, FileNotFoundError):
+                raise
+            continue
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(f"{name}/")
+                continue
+            try:
+                if entry.is_file():
+                    yield name, entry.stat()
+            except FileNotFoundError:
+                continue  # it went while we looked
 
 
 def _sync(path: Path) -> None:

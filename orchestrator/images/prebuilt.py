@@ -13,7 +13,7 @@ from orchestrator.errors import ImageError
 from orchestrator.images.held import RECIPE_LABEL, Held, chosen, look
 from orchestrator.images.lock import Pin, read_lock
 from orchestrator.images.places import Places
-from orchestrator.images.pull import inquire, pull, pull_as
+from orchestrator.images.pull import inquire, pull
 from orchestrator.images.registry import Registry
 from orchestrator.images.registry_faults import TamperedImageError, WrongPlatformError
 
@@ -89,11 +89,17 @@ def fetch_prebuilt(
         digest = remote.digest if remote is not None else None
     if places.key is not None:
         _check_signature(reference, digest, places, site)
-    fetch = {"log": log, "say": say, "stall_s": places.stall_s, "attempts": attempts}
-    if digest is not None:
-        found = pull_as(client, reference, digest, wanted.platform, inquired=where.pin is None, **fetch)  # type: ignore[arg-type]
-    else:
-        found = pull(client, reference, wanted.platform, **fetch)  # type: ignore[arg-type]
+    found = pull(
+        client,
+        reference,
+        wanted.platform,
+        digest=digest,
+        inquired=where.pin is None,
+        log=log,
+        say=say,
+        stall_s=places.stall_s,
+        attempts=attempts,
+    )
     image = look(client, found)
     if image is None:
         raise ImageError(f"{reference} was pulled, but the engine does not have it", hint="look at the engine's log")

@@ -66,6 +66,7 @@ def pull(
     reference: ImageRef,
     platform: str,
     *,
+    digest: str | None = None,
     log: Output,
     say: Say,
     stall_s: float = STALL_S,
@@ -74,44 +75,29 @@ def pull(
 ) -> str:
     """Fetch an image and return the engine's id of it. Passing troubles are tried again, `attempts` times in all.
 
+    With `digest`, exactly the image of that manifest digest, which is given the reference's tag in this engine.
+
     The platform is checked before anything is fetched (unless the caller has `inquired`), and again on what came.
     Raises ImageError, whose kind and cause tell a missing image, missing rights, an unreachable or untrusted
     registry, spoilt content and an image for another platform apart. A registry that brings nothing on for `stall_s`
     seconds counts as a passing trouble.
     """
-    say(f"pulling {reference}")
-    remote = None if inquired else inquire(client, reference, say=say, stall_s=stall_s, attempts=attempts)
+    exact = replace(reference, tag=None, digest=digest) if digest is not None else reference
+    say(f"pulling {exact}")
+    remote = None if inquired else inquire(client, exact, say=say, stall_s=stall_s, attempts=attempts)
     if remote is not None and remote.platforms and platform not in remote.platforms:
-        raise _wrong(reference, ", ".join(remote.platforms), platform)
-    transfer = _Transfer(client, reference, platform, log, stall_s)
+        raise _wrong(exact, ", ".join(remote.platforms), platform)
+    transfer = _Transfer(client, exact, platform, log, stall_s)
     transient(transfer.once, say=say, attempts=attempts)
     with engine_errors("inspect the pulled image"):
-        found = client.images.get(str(reference)).attrs
-    pulled = f"{found['Os']}/{found['Architecture']}"
+        found = client.images.get(str(exact))
+    pulled = f"{found.attrs['Os']}/{found.attrs['Architecture']}"
     if pulled != platform:
-        raise _wrong(reference, pulled, platform)
-    return str(found["Id"])
-
-
-def pull_as(
-    client: docker.DockerClient,
-    reference: ImageRef,
-    digest: str,
-    platform: str,
-    *,
-    log: Output,
-    say: Say,
-    stall_s: float = STALL_S,
-    attempts: int = 4,
-    inquired: bool = False,
-) -> str:
-    """Fetch exactly the image of a manifest digest, and give it the reference's tag in this engine."""
-    exact = replace(reference, tag=None, digest=digest)
-    found = pull(client, exact, platform, log=log, say=say, stall_s=stall_s, attempts=attempts, inquired=inquired)
-    if reference.tag is not None:
+        raise _wrong(exact, pulled, platform)
+    if digest is not None and reference.tag is not None:
         with engine_errors(f"name the pulled image {reference}"):
-            client.images.get(found).tag(reference.name, reference.tag)
-    return found
+            found.tag(reference.name, reference.tag)
+    return str(found.attrs["Id"])
 
 
 def _wrong(reference: ImageRef, found: str, wanted: str) -> WrongPlatformError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def site_files(site: Site, requirements: str = "") -> tuple[ContextFile, ...]:
         ContextFile(path=f"{_WHEELS}/{path.name}", mode=0o644, origin=path)
         for path in _pinned_wheels(site.wheel_folders, requirements)
     )
-    certificates = _certificates(site)
+    certificates = site_certificates(site)
     apt = "\n".join(line for line in (site.apt_config, _APT_CERTIFICATES if certificates else None) if line)
     found = {
         "README": "Settings of the network this image is built in; not part of it.\n",
@@ -69,9 +70,11 @@ def _pip_config(text: str, *, with_wheels: bool) -> str:
     return f"{text or '[global]' + chr(10)}find-links = /{_WHEELS}\n"
 
 
-def _certificates(site: Site) -> str:
+def site_certificates(site: Site, *, public: bool = False) -> str:
+    """The site's certificates as one PEM text, empty where it has none; `public`: after those this host trusts."""
+    trusted = ssl.get_default_verify_paths().cafile if public and site.certificates else None
     texts = []
-    for path in site.certificates:
+    for path in (*((Path(trusted),) if trusted else ()), *site.certificates):
         try:
             texts.append(path.read_text().strip())
         except (OSError, UnicodeDecodeError) as error:

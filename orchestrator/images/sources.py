@@ -13,13 +13,11 @@ from pathlib import Path
 from orchestrator.domain.benchmark import Round
 from orchestrator.domain.image import ImageEntry, SourceRepository
 from orchestrator.errors import ImageError
-from orchestrator.host.process import Completed, run, stream
+from orchestrator.host.git import EXECUTABLE, LINK, NOT_FOUND, SUBMODULE, Tracked, blobs, git, tracked
 from orchestrator.images.context import ContextFile
 
 LARGEST_SOURCE_BYTES = 2 << 30
 SOURCE_FOLDER = "source"
-_OBJECTS_AT_ONCE = 1000  # their names fit into a pipe's buffer, so that git never waits for us while we wait for it
-_LINK, _SUBMODULE = "120000", "160000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +64,15 @@ def source_states(
     """Every repository of an entry, in its order. ImageError names a clone, revision or path that is not there."""
     chosen = dict(given)
     return tuple(
-        _from_clone(source, _revision(source, wanted), chosen[source.name])
+        _from_clone(source, revision_of(source, wanted), chosen[source.name])
         if source.name in chosen
-        else _to_fetch(source, _revision(source, wanted))
+        else _to_fetch(source, revision_of(source, wanted))
         for source in entry.sources
     )
 
 
-def _revision(source: SourceRepository, wanted: Round | None) -> str | None:
+def revision_of(source: SourceRepository, wanted: Round | None) -> str | None:
+    """The revision that a round asks for: the source's own, else the round's; None where nobody knows it."""
     if source.ref is not None:
         return source.ref.replace("{round}", wanted.name) if wanted is not None else source.ref
     return (wanted.commit or wanted.tag) if wanted is not None else None
@@ -92,7 +91,7 @@ def _to_fetch(source: SourceRepository, revision: str | None) -> SourceState:
 
 
 def _from_clone(source: SourceRepository, revision: str | None, where: Path) -> SourceState:
-    clone = _Clone.open(source, where)
+    clone = Clone.open(source, where)
     parts = {name: clone.submodule(name) for name in source.submodules}
     found = (*clone.files(), *(file for part in parts.values() if part for file in part))
     return SourceState(
@@ -110,7 +109,7 @@ def _from_clone(source: SourceRepository, revision: str | None, where: Path) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Clone:
+class Clone:
     """A work tree, or the objects of a repository at a commit (`tree` None)."""
 
     source: SourceRepository
@@ -119,22 +118,22 @@ class _Clone:
     tree: Path | None
 
     @classmethod
-    def open(cls, source: SourceRepository, where: Path) -> _Clone:
+    def open(cls, source: SourceRepository, where: Path) -> Clone:
         """Find the clone at `where`, which may end with `@REVISION`."""
         folder, revision = _split(where)
         if not folder.is_dir():
             raise _fault(
                 source, f"{folder} is not a folder", "name a git clone: --source NAME=DIR or NAME=DIR@REVISION"
             )
-        top = _git(folder, "rev-parse", "--show-toplevel")
-        bare = _git(folder, "rev-parse", "--git-dir")
-        if bare.code == 127:
+        top = git(folder, "rev-parse", "--show-toplevel")
+        bare = git(folder, "rev-parse", "--git-dir")
+        if bare.code == NOT_FOUND:
             raise _fault(source, "this machine has no git", "install git: the tracked files of a clone are asked of it")
         tree = Path(top.stdout.strip()) if top.ok and top.stdout.strip() else None
         mine = tree.samefile(folder) if tree is not None else bare.ok and bare.stdout.strip() in (".", str(folder))
         if not mine:
             raise _fault(source, f"{folder} is no git clone", f"clone {source.url} and name the clone's top folder")
-        found = _git(folder, "rev-parse", "--verify", "--quiet", f"{revision or 'HEAD'}^{{commit}}")
+        found = git(folder, "rev-parse", "--verify", "--quiet", f"{revision or 'HEAD'}^{{commit}}")
         if not found.ok:
             raise _fault(
                 source,
@@ -147,14 +146,14 @@ class _Clone:
         """The commit of a revision, where the clone knows it; else the revision as it stands."""
         if revision is None:
             return None
-        found = _git(self.folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+        found = git(self.folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
         return found.stdout.strip() if found.ok else revision
 
     def modified(self) -> bool:
         """Whether tracked files of the wanted paths differ from the commit."""
         if self.tree is None:
             return False
-        done = _git(self.folder, "status", "--porcelain", "--untracked-files=no", "--", *self.source.paths)
+        done = git(self.folder, "status", "--porcelain", "--untracked-files=no", "--", *self.source.paths)
         return bool(done.stdout.strip()) or not done.ok
 
     def files(self) -> Iterator[ContextFile]:
@@ -162,7 +161,7 @@ class _Clone:
         listed = self._listed()
         for path in self.source.paths:
             wanted = path.rstrip("/")
-            if not any(name == wanted or name.startswith(f"{wanted}/") for _, _, name in listed):
+            if not any(file.path == wanted or file.path.startswith(f"{wanted}/") for file in listed):
                 raise _fault(
                     self.source,
                     f"the clone {self.folder} has no '{path}' at {self.commit[:12]}",
@@ -175,73 +174,54 @@ class _Clone:
         if self.tree is None or not (self.tree / path / ".git").exists():
             return None
         whole = SourceRepository(name=self.source.name, url=self.source.url)
-        inner = _Clone(whole, self.folder / path, "", self.tree / path)
+        inner = Clone(whole, self.folder / path, "", self.tree / path)
         prefix = f"{SOURCE_FOLDER}/{self.source.name}/"
         return tuple(replace(file, path=f"{prefix}{path}/{file.path.removeprefix(prefix)}") for file in inner.files())
 
-    def _listed(self) -> list[tuple[str, str, str]]:
-        """(mode, object, path) of every tracked file that is wanted; submodules are left out."""
+    def _listed(self) -> list[Tracked]:
+        """Every tracked file that is wanted; submodules are left out."""
         if self.tree is not None:
-            done = _git(self.folder, "ls-files", "-z", "--stage", "--", *self.source.paths)
+            done = git(self.folder, "ls-files", "-z", "--stage", "--", *self.source.paths)
         else:
-            done = _git(self.folder, "ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *self.source.paths)
+            done = git(self.folder, "ls-tree", "-r", "-z", "--full-tree", self.commit, "--", *self.source.paths)
         if not done.ok:
             raise _fault(
                 self.source, f"git cannot read {self.folder}: {done.stderr.strip()}", "check the clone: git fsck"
             )
-        found = []
-        for line in filter(None, done.stdout.split("\0")):
-            fields, _, path = line.partition("\t")
-            words = fields.split()
-            mode, name = words[0], words[1] if self.tree is not None else words[2]
-            if mode != _SUBMODULE:
-                found.append((mode, name, path))
-        return found
+        return [file for file in tracked(done.stdout) if file.mode != SUBMODULE]
 
-    def _from_tree(self, listed: list[tuple[str, str, str]]) -> Iterator[ContextFile]:
+    def _from_tree(self, listed: list[Tracked]) -> Iterator[ContextFile]:
         assert self.tree is not None  # noqa: S101 - the caller looked
         total = 0
-        for mode, _, path in listed:
-            origin = self.tree / path
-            if mode == _LINK and origin.is_symlink():
-                yield self._file(path, mode, str(origin.readlink()).encode())
+        for file in listed:
+            origin = self.tree / file.path
+            if file.mode == LINK and origin.is_symlink():
+                yield self._file(file.path, file.mode, str(origin.readlink()).encode())
             elif origin.is_file():
                 total += origin.stat().st_size
                 self._refuse_large(total)
                 executable = origin.stat().st_mode & stat.S_IXUSR
-                yield ContextFile(path=self._place(path), mode=0o755 if executable else 0o644, origin=origin)
+                yield ContextFile(path=self._place(file.path), mode=0o755 if executable else 0o644, origin=origin)
 
-    def _from_objects(self, listed: list[tuple[str, str, str]]) -> Iterator[ContextFile]:
+    def _from_objects(self, listed: list[Tracked]) -> Iterator[ContextFile]:
         total = 0
-        for start in range(0, len(listed), _OBJECTS_AT_ONCE):
-            some = listed[start : start + _OBJECTS_AT_ONCE]
-            for (mode, _, path), content in zip(some, self._contents(some), strict=True):
-                total += len(content)
+        with blobs(self.folder, [file.name for file in listed]) as found:
+            for file in listed:
+                blob = next(found, None)
+                if blob is None or blob.missing:
+                    raise _fault(
+                        self.source,
+                        f"the clone {self.folder} lacks the content of '{file.path}' ({file.name[:12]})",
+                        "it is a partial copy: fetch it whole, or leave it out of the entry's `paths`",
+                    )
+                total += blob.size_bytes
                 self._refuse_large(total)
-                yield self._file(path, mode, content)
-
-    def _contents(self, listed: list[tuple[str, str, str]]) -> Iterator[bytes]:
-        pieces: list[bytes] = []
-        names = "".join(f"{name}\n" for _, name, _ in listed).encode()
-        code = stream(_argv(self.folder, "cat-file", "--batch"), pieces.append, stdin=names)
-        raw, at = b"".join(pieces), 0
-        for _, name, path in listed:
-            head, _, _ = raw[at : at + 200].partition(b"\n")
-            words = head.split()
-            if code or len(words) != 3 or words[1] != b"blob":
-                raise _fault(
-                    self.source,
-                    f"the clone {self.folder} lacks the content of '{path}' ({name[:12]})",
-                    "it is a partial copy: fetch it whole, or leave it out of the entry's `paths`",
-                )
-            start = at + len(head) + 1
-            at = start + int(words[2]) + 1
-            yield raw[start : at - 1]
+                yield self._file(file.path, file.mode, blob.read())
 
     def _file(self, path: str, mode: str, content: bytes) -> ContextFile:
-        if mode == _LINK:
+        if mode == LINK:
             return ContextFile(path=self._place(path), mode=0o777, link=content.decode())
-        return ContextFile(path=self._place(path), mode=0o755 if mode == "100755" else 0o644, content=content)
+        return ContextFile(path=self._place(path), mode=0o755 if mode == EXECUTABLE else 0o644, content=content)
 
     def _place(self, path: str) -> str:
         return f"{SOURCE_FOLDER}/{self.source.name}/{path}"
@@ -258,26 +238,6 @@ class _Clone:
 def _split(where: Path) -> tuple[Path, str | None]:
     folder, at, revision = str(where).rpartition("@")
     return (Path(folder), revision) if at and folder and not where.exists() else (where, None)
-
-
-def _argv(folder: Path, *words: str) -> tuple[str, ...]:
-    # The user named this folder, so its owner may be anybody; optional locks would write into the clone.
-    return (
-        "git",
-        "--no-optional-locks",
-        "-c",
-        "safe.directory=*",
-        "-c",
-        "core.quotePath=false",
-        "-C",
-        str(folder),
-        *words,
-    )
-
-
-def _git(folder: Path, *words: str) -> Completed:
-    # Of the caller's own git variables none may lead elsewhere.
-    return run(_argv(folder, *words), environment={"LC_ALL": "C"}, timeout_s=120)
 
 
 def _fault(source: SourceRepository, cause: str, hint: str) -> ImageError:

@@ -1,7 +1,8 @@
-"""Models of a round with the C++ harness: data sets prepared and answers scored by MLCommons' own code. Pure.
+"""Models of a round with the C++ harness: data sets prepared and answers scored by MLCommons' own code.
 
 The harness reads prepared data sets only (orchestrator/sut/README.md). A step in the image of the reference
-implementation makes one of the official data, once; another scores LoadGen's log with the official script.
+implementation makes one of the official data, once; another scores LoadGen's log with the official script. Pure, but
+for reading the scripts that are shipped.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from orchestrator import __version__
 from orchestrator.domain.asset import CONTAINER_DATASET
 from orchestrator.domain.container import ContainerSpec, Mount
 from orchestrator.domain.plan import Execution, Role
@@ -42,7 +44,7 @@ def official(spec: RunSpec, on: Situation, harness: tuple[str, ...]) -> tuple[Ex
     ready = given.pop("prepared", "0") == "1"
     plain = replace(spec, knobs=replace(spec.knobs, extra=tuple(sorted(given.items()))))
     prepare = None if ready else _prepare(plain, on, kind)
-    inside = on if prepare is None else replace(on, dataset=_prepared_folder(on, kind))
+    inside = on if prepare is None else replace(on, dataset=_prepared_folder(plain, on, kind))
     measured = tuple(_unscored(each, plain, on) for each in executions(plain, inside, harness=harness))
     return (
         *((_signature(plain, on),) if spec.model_path is not None else ()),
@@ -65,16 +67,31 @@ def _unscored(execution: Execution, spec: RunSpec, on: Situation) -> Execution:
     )
 
 
-def _prepared_folder(on: Situation, kind: str) -> Path:
-    """One for each copy of the data and each form of it."""
+def _prepared_folder(spec: RunSpec, on: Situation, kind: str) -> Path:
+    """One for each copy of the data, each form of it and what makes it; the harness's own image has no part in it.
+
+    It lies beside the folders of the implementation's images, so that a rebuilt image finds it.
+    """
+    made_by = (
+        __version__,
+        hashlib.sha256((_scripts() / f"{kind}.py").read_bytes()).hexdigest(),
+        parameter(on, "reference_image"),
+        str(on.round.commit),
+        *(f"{name}={path}" for name, path in spec.sources),
+        "rehearsal" if spec.rehearse else "",
+    )
     parts = sorted(f"{name}={value}" for name, value in on.offer.parameters.items())
-    form = "\0".join((str(on.dataset), *parts, *(_pictures(on) if kind == "imagenet" else ())))
-    return on.work / f"{kind}-{hashlib.sha256(form.encode()).hexdigest()[:12]}"
+    form = "\0".join((str(on.dataset), *made_by, *parts, *(_pictures(on) if kind == "imagenet" else ())))
+    return on.work.parent / f"{kind}-{hashlib.sha256(form.encode()).hexdigest()[:12]}" / "prepared"
+
+
+def _scripts() -> Path:
+    return shipped("dockerfiles", "cpp", "prepare")
 
 
 def _prepare(spec: RunSpec, on: Situation, kind: str) -> Execution:
     dataset, mounts = dataset_at(on)
-    folder = _prepared_folder(on, kind)
+    folder = _prepared_folder(spec, on, kind)
     script, code = str(_SCRIPTS / f"{kind}.py"), CODE / _FOLDERS[kind]
     if kind == "squad":
         vocabulary, further = asset_at(on, "bert-vocab")
@@ -83,7 +100,7 @@ def _prepare(spec: RunSpec, on: Situation, kind: str) -> Execution:
         arguments: tuple[str, ...] = (str(dataset / "dev-v1.1.json"), str(vocabulary / "vocab.txt"), *names)
     else:
         arguments, code = (str(dataset), *_pictures(on)), code / "python"
-    scripts = Mount(source=shipped("dockerfiles", "cpp", "prepare"), target=_SCRIPTS)
+    scripts = Mount(source=_scripts(), target=_SCRIPTS)
     output = Mount(source=folder, target=PREPARED, read_only=False, create=True)
     inside = container(
         spec,

@@ -12,8 +12,6 @@ from orchestrator.implementations.reference_bert import bert
 from orchestrator.implementations.reference_harness import Harness, executions
 from orchestrator.implementations.reference_llm import deepseek, gpt_oss, gptj, llm
 from orchestrator.implementations.reference_models import (
-    dlrm_v2,
-    dlrm_v3,
     pointpainting,
     rgat,
     rnnt,
@@ -22,7 +20,10 @@ from orchestrator.implementations.reference_models import (
     wan,
     whisper,
 )
+from orchestrator.implementations.reference_rag import rag
+from orchestrator.implementations.reference_recommendation import dlrm, dlrm_v2, dlrm_v3
 from orchestrator.implementations.reference_vision import vision, yolo
+from orchestrator.implementations.reference_vlm import qwen3_vl
 
 _FAMILIES: Mapping[str, Callable[[RunSpec, Situation], Harness]] = {
     "resnet50": vision,
@@ -33,6 +34,7 @@ _FAMILIES: Mapping[str, Callable[[RunSpec, Situation], Harness]] = {
     "yolo": yolo,
     "bert": bert,
     "3d-unet": unet3d,
+    "dlrm": dlrm,
     "dlrm-v2": dlrm_v2,
     "dlrm-v3": dlrm_v3,
     "rnnt": rnnt,
@@ -48,6 +50,8 @@ _FAMILIES: Mapping[str, Callable[[RunSpec, Situation], Harness]] = {
     "mixtral-8x7b": llm,
     "deepseek-r1": deepseek,
     "gpt-oss-120b": gpt_oss,
+    "qwen3-vl-235b-a22b": qwen3_vl,
+    "e2e-rag": rag,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.domain.situation import Situation
 from orchestrator.domain.spec import RunSpec
+from orchestrator.domain.terms import Scenario
 from orchestrator.implementations.common import ACCURACY_LOG, OUTPUT
 from orchestrator.implementations.reference_harness import (
     AUDIT,
@@ -19,6 +20,9 @@ from orchestrator.implementations.reference_harness import (
     scenario_word,
 )
 
+_FORK = "deepsparse"  # a backend that only a fork of round v3.1's harness knows
+_OWN_MODEL = "model.onnx"
+_BATCHED = (Scenario.OFFLINE, Scenario.MULTI_STREAM)
 _LEAST_THREADS = 2  # it waits for a thread to end before it starts one when there are as many as this
 
 
@@ -35,7 +39,7 @@ def bert(spec: RunSpec, on: Situation) -> Harness:
         *("--backend", parameter(on, "backend", on.offer.backend)),
         *("--scenario", scenario_word(spec)),
         *("--user_conf", str(USER_CONF)),
-        *("--audit_conf", str(AUDIT)),
+        *(_fork_arguments(spec, on) if _is_fork(on) else ("--audit_conf", str(AUDIT))),
         *(("--quantized",) if on.offer.parameters.get("quantized") == "1" else ()),
         *part,
         *old_configuration(on),
@@ -57,6 +61,7 @@ def bert(spec: RunSpec, on: Situation) -> Harness:
         ("SKIP_VERIFY_ACCURACY", "1"),
         ("MLC_MAX_NUM_THREADS", threads),
         ("CM_MAX_NUM_THREADS", threads),  # its name before v5.1
+        *((("NM_DISABLE_ANALYTICS", "1"),) if _is_fork(on) else ()),
     )
     return Harness(
         folder="language/bert",
@@ -67,4 +72,20 @@ def bert(spec: RunSpec, on: Situation) -> Harness:
         mounts=(*model_mounts, *dataset_mounts, *vocabulary_mounts),
         score=score,
         corrected=bool(old_configuration(on)),
+        linked=((AUDIT.name, AUDIT),) if _is_fork(on) else (),
+        writable=((_OWN_MODEL, model),) if _is_fork(on) else (),
     )
+
+
+def _is_fork(on: Situation) -> bool:
+    return on.offer.backend == _FORK
+
+
+def _fork_arguments(spec: RunSpec, on: Situation) -> tuple[str, ...]:
+    """The fork takes its model as an option, and batches where it gathers samples; its engine fits one size exactly.
+
+    DeepSparse writes each shape it fits into the model's own file, so it gets a copy. The fork knows no audit option:
+    LoadGen finds the file by its usual name in the working folder.
+    """
+    batch = (spec.knobs.batch_size or on.offer.batch_size) if spec.scenario in _BATCHED else 1
+    return ("--model_path", _OWN_MODEL, "--batch_size", str(batch))

@@ -45,8 +45,9 @@ class Harness:
     `folder` (below the repository's top) is where it lies; it runs in a writable copy of it when `copied`, else in the
     output folder. `script` and `arguments` are its call, `accuracy` what is added in accuracy mode. `score` is the
     official accuracy script with its arguments, run in a copy of `score_folder` (with a network where it downloads what
-    it scores with). `corrected`: started through harness.py, which says why. `linked` are names in the copied folder
-    that stand for other files. `prepare` and `service` come before; `joins` names the service whose network it shares.
+    it scores with; `network` is what LoadGen's own container has). `corrected`: started through harness.py, which says
+    why. `linked` are names in the copied folder that stand for other files, `writable` such as are copies of them.
+    `prepare` and `service` come before; `joins` names the service whose network it shares.
     """
 
     folder: str
@@ -63,6 +64,7 @@ class Harness:
     loadgen_model: str | None = None
     performance_sample_count: int | None = None
     linked: tuple[tuple[str, PurePosixPath], ...] = ()
+    writable: tuple[tuple[str, PurePosixPath], ...] = ()
     logs_from: tuple[str, ...] = ()
     produces: tuple[PurePosixPath, ...] = LOADGEN_LOGS
     launcher: tuple[str, ...] = ("python3", "-u")
@@ -70,6 +72,7 @@ class Harness:
     service: tuple[Execution, ...] = ()
     joins: str | None = None
     score_network: bool = False
+    network: Network = Network.NONE
     files: tuple[tuple[PurePosixPath, str], ...] = ()
 
 
@@ -195,7 +198,8 @@ def _command(harness: Harness, arguments: tuple[str, ...]) -> tuple[str, ...]:
     script = harness.script if harness.copied else str(where / harness.script)
     call = (str(OURS / "harness.py"), script) if harness.corrected else (script,)
     links = tuple(word for name, target in harness.linked for word in ("-l", f"{name}={target}"))
-    prefix = (*START, "-c", str(where), *links) if harness.copied else ()
+    copies = tuple(word for name, target in harness.writable for word in ("-w", f"{name}={target}"))
+    prefix = (*START, "-c", str(where), *links, *copies) if harness.copied else ()
     return (*prefix, *harness.launcher, *call, *arguments)
 
 
@@ -216,7 +220,7 @@ def _result(spec: RunSpec, on: Situation, harness: Harness) -> Execution:
         scenario=spec.scenario,
         folder=RESULT_FOLDER,
         settings=settings(spec, on, harness),
-        container=replace(inside, joins=harness.joins),
+        container=replace(inside, joins=harness.joins, network=harness.network),
         produces=harness.produces,
         timeout_s=spec.timeout_s,
         files=(*harness.files, *_files(spec, on)),

@@ -75,11 +75,11 @@ def _runtime(spec: RunSpec, on: Situation, model: str) -> tuple[str, ...]:
     known = on.offer.parameters.get("names", "").split()
     called = ("--lg-model-name", name) if name in known else ()
     if _served(on):
-        api = ("--vllm", "--api-server", _ADDRESS, "--api-model-name", model)
+        api = ("--vllm", "--api-server", ADDRESS, "--api-model-name", model)
         return (*called, *api, "--num-workers", _workers(spec, on))
     match parameter(on, "runtime"):
         case "vllm":
-            return (*called, "--vllm", "--tensor-parallel-size", str(_parallel(spec, on)))
+            return (*called, "--vllm", "--tensor-parallel-size", str(parallel(spec, on)))
         case _:
             device = "cuda:0" if spec.device is Device.CUDA else "cpu"
             return (*called, "--device", device, "--num-workers", _workers(spec, on))
@@ -95,7 +95,8 @@ def _workers(spec: RunSpec, on: Situation) -> str:
     return options(spec, on).get("workers", "1")
 
 
-def _parallel(spec: RunSpec, on: Situation) -> int:
+def parallel(spec: RunSpec, on: Situation) -> int:
+    """Over how many accelerators one copy of the model is spread."""
     return int(options(spec, on).get("tensor_parallel", str(devices(spec, on))))
 
 
@@ -114,16 +115,24 @@ def _score(spec: RunSpec, on: Situation, model: str, samples: str, count: tuple[
 # -- a server and its client ------------------------------------------------------------------------------------------
 
 _PORT = "8000"
-_ADDRESS = f"http://localhost:{_PORT}"
+ADDRESS = f"http://localhost:{_PORT}"
 _HEALTH = "import urllib.request as r; r.urlopen('http://localhost:{port}/health', timeout=5)"
 
 
 def _server(spec: RunSpec, on: Situation, model: PurePosixPath, mounts: tuple[Mount, ...]) -> tuple[Execution, ...]:
+    dtype = parameter(on, "dtype", "bfloat16")
+    flags = ("--tensor-parallel-size", str(parallel(spec, on)), "--dtype", dtype)
+    return vllm_server(spec, on, model, mounts, flags)
+
+
+def vllm_server(
+    spec: RunSpec, on: Situation, model: PurePosixPath, mounts: tuple[Mount, ...], flags: tuple[str, ...]
+) -> tuple[Execution, ...]:
     """vLLM's own server over the same model; the client shares its network, and nobody else can reach it."""
     command = (
         *("python3", "-m", "vllm.entrypoints.openai.api_server"),
         *("--model", str(model), "--served-model-name", str(model), "--host", "127.0.0.1", "--port", _PORT),
-        *("--tensor-parallel-size", str(_parallel(spec, on)), "--dtype", parameter(on, "dtype", "bfloat16")),
+        *flags,
     )
     return (_service(spec, on, command, mounts, _PORT),)
 
@@ -222,7 +231,7 @@ def gpt_oss(spec: RunSpec, on: Situation) -> Harness:
     )
     server = (
         *("python3", "-m", "sglang.launch_server", "--model-path", str(model), "--host", "127.0.0.1", "--port", port),
-        *("--tp-size", str(_parallel(spec, on)), "--mem-fraction-static", "0.85", "--chunked-prefill-size", "16384"),
+        *("--tp-size", str(parallel(spec, on)), "--mem-fraction-static", "0.85", "--chunked-prefill-size", "16384"),
     )
     return Harness(
         folder="language/gpt-oss-120b",

@@ -8,7 +8,7 @@ from orchestrator.domain.container import Mount
 from orchestrator.domain.plan import Execution, Role
 from orchestrator.domain.situation import Situation
 from orchestrator.domain.spec import RunSpec
-from orchestrator.domain.terms import Device, Scenario
+from orchestrator.domain.terms import Device
 from orchestrator.implementations.common import ACCURACY_LOG, OUTPUT
 from orchestrator.implementations.reference_harness import (
     AUDIT,
@@ -33,12 +33,12 @@ _LOG_ARGUMENT = ("--mlperf-accuracy-file", _LOG)
 
 
 def unet3d(spec: RunSpec, on: Situation) -> Harness:
-    """3d-unet-kits19: the cases are preprocessed once; its own second configuration file is kept from LoadGen."""
+    """3d-unet-kits19: the catalogue's cases are preprocessed, the user's raw ones are here, once."""
     model, model_mounts = model_at(on)
     dataset, dataset_mounts = dataset_at(on)
     cache = cache_of(on, "preprocessed")
     folder = "vision/medical_imaging/3d-unet-kits19"
-    ready = options(spec, on).get("use_preprocessed") == "1"
+    ready = options(spec, on).get("use_preprocessed", "0" if spec.dataset_path else "1") == "1"
     cases = str(dataset if ready else cache.target)
     workers = str(min(16, spec.knobs.threads or on.host.usable_cpus))
     arguments = (
@@ -80,57 +80,6 @@ def _preprocess(spec: RunSpec, on: Situation, command: tuple[str, ...], mounts: 
         folder=PurePosixPath("preprocess"),
         container=placed(spec, on, command, mounts=mounts),
         once=mounts[-1].source / ".preprocess-done",
-    )
-
-
-def dlrm_v2(spec: RunSpec, on: Situation) -> Harness:
-    """dlrm_v2: it hands LoadGen a path for a name, and looks for the audit file in its output folder."""
-    model, model_mounts = model_at(on)
-    dataset, dataset_mounts = dataset_at(on)
-    cuda = spec.device is Device.CUDA
-    arguments = (
-        *("--profile", "dlrm-multihot-pytorch", "--model", "dlrm", "--model-path", str(model)),
-        *("--dataset", "multihot-criteo", "--dataset-path", str(dataset)),
-        *("--scenario", scenario_word(spec), "--output", str(OUTPUT), "--user_conf", str(USER_CONF)),
-        *("--max-ind-range", "40000000", "--max-batchsize", str(spec.knobs.batch_size or on.offer.batch_size)),
-        *("--samples-to-aggregate-quantile-file", "./tools/dist_quantile.txt"),
-        *(("--samples-per-query-offline", "204800") if spec.scenario is Scenario.OFFLINE else ()),
-        *(("--use-gpu",) if cuda else ()),
-        *limited(spec, "--count-samples"),
-        *old_configuration(on),
-    )
-    world = str(devices(spec, on)) if cuda else "1"
-    return Harness(
-        folder="recommendation/dlrm_v2/pytorch",
-        script="python/main.py",
-        arguments=arguments,
-        copied=True,
-        environment=(("WORLD_SIZE", world), ("DATA_DIR", str(dataset)), ("MODEL_DIR", str(model))),
-        mounts=(*model_mounts, *dataset_mounts),
-        score=("tools/accuracy-dlrm.py", *_LOG_ARGUMENT),
-        corrected=True,
-    )
-
-
-def dlrm_v3(spec: RunSpec, on: Situation) -> Harness:
-    """dlrm_v3: logs and audit file in the working directory; its user.conf stands beside the code."""
-    model, model_mounts = model_at(on)
-    dataset, dataset_mounts = dataset_at(on)
-    arguments = (
-        *("--dataset", "sampled-streaming-100b", "--model-path", str(model)),
-        *("--dataset-path-prefix", f"{dataset}/", "--scenario-name", scenario_word(spec)),
-        *("--batchsize", str(spec.knobs.batch_size or on.offer.batch_size)),
-        *(("--target-qps", f"{spec.loadgen.target_qps:g}") if spec.loadgen.target_qps else ()),
-    )
-    return Harness(
-        folder="recommendation/dlrm_v3",
-        script="main.py",
-        arguments=arguments,
-        accuracy=("--compute-eval", "True"),
-        environment=(("WORLD_SIZE", str(devices(spec, on))),),
-        mounts=(*model_mounts, *dataset_mounts),
-        score=("accuracy.py", "--path", _LOG),
-        corrected=True,
     )
 
 
@@ -318,8 +267,6 @@ def rnnt(spec: RunSpec, on: Situation) -> Harness:
 
 
 __all__ = [
-    "dlrm_v2",
-    "dlrm_v3",
     "pointpainting",
     "rgat",
     "rnnt",

@@ -27,6 +27,9 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "capital-questions": ("questions", "prepare"),
     "spoken-prompts": ("speech", "prepare"),
     "efficientnet-lite0-torch": ("efficientnet_torch", "prepare"),
+    "imagenet-validation": ("imagenet", "validation"),
+    "imagenet-calibration": ("imagenet", "calibration"),
+    "subset": ("subset", "prepare"),
 }
 
 
@@ -54,8 +57,9 @@ def _run(step: Step, inputs: Inputs, output: Path, parameters: dict[str, str]) -
         made = sorted(Path(part).iterdir())
         if not made:
             raise BadInput("the step wrote nothing")
+        for path in Path(part).rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
         for path in made:
-            path.chmod(0o644)
             os.replace(path, output / path.name)  # noqa: PTH105 - a move within the output folder
 
 

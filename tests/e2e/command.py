@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator.domain.container import RUN_LABEL
 from orchestrator.host import process
 from orchestrator.host.docker_api import connect
+from tests.called import Called
 
 PROGRAM = (sys.executable, "-m", "orchestrator.cli")
 LONG_S = 120.0  # nothing here takes this long, on any machine
@@ -27,20 +27,6 @@ def environment() -> dict[str, str]:
     """No settings of whoever runs the tests but the cache, which all tests share (an empty variable is unset)."""
     ours = {name: "" for name in os.environ if name.startswith(_PREFIX) and name != "MLPERF_DOCKER_CACHE"}
     return {**ours, "NO_COLOR": "1"}
-
-
-@dataclass(frozen=True)
-class Called:
-    """A command that has ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.stdout)
 
 
 def call(cwd: Path, *arguments: str, timeout_s: float = 600.0, **variables: str) -> Called:

@@ -1,7 +1,6 @@
 """Stand-ins for the reference harnesses' models and data: a few kilobytes, made here, with answers that are known.
 
-They show that a harness runs and that its score is read; no figure measured with them means anything. Field numbers of
-the graphs are those of onnx.proto.
+They show that a harness runs and that its score is read; no figure measured with them means anything.
 """
 
 from __future__ import annotations
@@ -11,8 +10,8 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-_FLOAT, _INT64 = 1, 7
-_INT, _INTS = 2, 7  # kinds of attributes
+from tests.tiny_graphs import FLOAT, INT64, model, node, tensor, value
+
 PICTURES = 8
 RIGHT_PICTURES = 6
 _RED_MEAN = 123.68  # what the harness takes from the first channel
@@ -37,18 +36,18 @@ def classifier() -> bytes:
     weights = [[0.0, *(2 * centre for centre in centres)], [0.0] * (PICTURES + 1), [0.0] * (PICTURES + 1)]
     bias = [-1e9, *(-centre * centre for centre in centres)]
     nodes = (
-        _node("GlobalAveragePool", ("input_tensor:0",), ("mean",)),
-        _node("Flatten", ("mean",), ("flat",)),
-        _node("MatMul", ("flat", "weights"), ("scaled",)),
-        _node("Add", ("scaled", "bias"), ("scores",)),
-        _node("ArgMax", ("scores",), ("ArgMax:0",), axis=1, keepdims=0),
+        node("GlobalAveragePool", ("input_tensor:0",), ("mean",)),
+        node("Flatten", ("mean",), ("flat",)),
+        node("MatMul", ("flat", "weights"), ("scaled",)),
+        node("Add", ("scaled", "bias"), ("scores",)),
+        node("ArgMax", ("scores",), ("ArgMax:0",), axis=1, keepdims=0),
     )
     tensors = (
-        _tensor("weights", (3, PICTURES + 1), [number for row in weights for number in row]),
-        _tensor("bias", (PICTURES + 1,), bias),
+        tensor("weights", (3, PICTURES + 1), [number for row in weights for number in row]),
+        tensor("bias", (PICTURES + 1,), bias),
     )
-    inputs = (_value("input_tensor:0", _FLOAT, ("n", 3, 224, 224)),)
-    return _model(nodes, tensors, inputs, (_value("ArgMax:0", _INT64, ("n",)),))
+    inputs = (value("input_tensor:0", FLOAT, ("n", 3, 224, 224)),)
+    return _stand_in(nodes, tensors, inputs, (value("ArgMax:0", INT64, ("n",)),))
 
 
 _WORDS = (
@@ -99,19 +98,19 @@ def question_answerer() -> bytes:
     table = [10.0 if word == _ANSWER else 0.0 for word in _VOCABULARY for _ in range(2)]
     names = ("input_ids", "input_mask", "segment_ids")
     nodes = (
-        _node("Gather", ("table", "input_ids"), ("known",)),
-        _node("Cast", ("input_mask",), ("mask",), to=_FLOAT),
-        _node("Cast", ("segment_ids",), ("segments",), to=_FLOAT),
-        _node("Add", ("mask", "segments"), ("where",)),
-        _node("Unsqueeze", ("where",), ("where_3d",), axes=(2,)),
-        _node("Add", ("known", "where_3d"), ("logits",)),
-        _node("Split", ("logits",), ("start_3d", "end_3d"), axis=2),
-        _node("Squeeze", ("start_3d",), ("output_start_logits",), axes=(2,)),
-        _node("Squeeze", ("end_3d",), ("output_end_logits",), axes=(2,)),
+        node("Gather", ("table", "input_ids"), ("known",)),
+        node("Cast", ("input_mask",), ("mask",), to=FLOAT),
+        node("Cast", ("segment_ids",), ("segments",), to=FLOAT),
+        node("Add", ("mask", "segments"), ("where",)),
+        node("Unsqueeze", ("where",), ("where_3d",), axes=(2,)),
+        node("Add", ("known", "where_3d"), ("logits",)),
+        node("Split", ("logits",), ("start_3d", "end_3d"), axis=2),
+        node("Squeeze", ("start_3d",), ("output_start_logits",), axes=(2,)),
+        node("Squeeze", ("end_3d",), ("output_end_logits",), axes=(2,)),
     )
-    outputs = tuple(_value(name, _FLOAT, ("n", 384)) for name in ("output_start_logits", "output_end_logits"))
-    inputs = tuple(_value(name, _INT64, ("n", 384)) for name in names)
-    return _model(nodes, (_tensor("table", (len(_VOCABULARY), 2), table),), inputs, outputs)
+    outputs = tuple(value(name, FLOAT, ("n", 384)) for name in ("output_start_logits", "output_end_logits"))
+    inputs = tuple(value(name, INT64, ("n", 384)) for name in names)
+    return _stand_in(nodes, (tensor("table", (len(_VOCABULARY), 2), table),), inputs, outputs)
 
 
 def _grey(number: int) -> int:
@@ -125,51 +124,8 @@ def _bitmap(grey: int, *, width: int, height: int) -> bytes:
     return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
 
 
-def _model(
+def _stand_in(
     nodes: Sequence[bytes], tensors: Sequence[bytes], inputs: Sequence[bytes], outputs: Sequence[bytes]
 ) -> bytes:
-    graph = b"".join(_nested(1, node) for node in nodes) + _text(2, "stand-in")
-    graph += b"".join(_nested(5, tensor) for tensor in tensors)
-    graph += b"".join(_nested(11, value) for value in inputs) + b"".join(_nested(12, value) for value in outputs)
-    return _number(1, 6) + _nested(7, graph) + _nested(8, _number(2, 11))
-
-
-def _node(operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: int | tuple[int, ...]) -> bytes:
-    written = b"".join(_text(1, name) for name in inputs) + b"".join(_text(2, name) for name in outputs)
-    return written + _text(4, operator) + b"".join(_nested(5, _attribute(*each)) for each in attributes.items())
-
-
-def _attribute(name: str, value: int | tuple[int, ...]) -> bytes:
-    if isinstance(value, int):
-        return _text(1, name) + _number(3, value) + _number(20, _INT)
-    return _text(1, name) + b"".join(_number(8, one) for one in value) + _number(20, _INTS)
-
-
-def _tensor(name: str, dims: Sequence[int], numbers: Sequence[float]) -> bytes:
-    sizes = b"".join(_number(1, size) for size in dims)
-    return sizes + _number(2, _FLOAT) + _text(8, name) + _nested(9, struct.pack(f"<{len(numbers)}f", *numbers))
-
-
-def _value(name: str, kind: int, dims: Sequence[str | int]) -> bytes:
-    sizes = b"".join(_nested(1, _text(2, dim) if isinstance(dim, str) else _number(1, dim)) for dim in dims)
-    return _text(1, name) + _nested(2, _nested(1, _number(1, kind) + _nested(2, sizes)))
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _text(field: int, value: str) -> bytes:
-    return _nested(field, value.encode())
-
-
-def _nested(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
+    """A model of a form that runtimes of every round's time read."""
+    return model(nodes, inputs, outputs, tensors=tensors, name="stand-in", ir_version=6, opset=11)

@@ -23,13 +23,7 @@ UNKNOWN = [
 def test_an_unknown_name_gets_the_nearest_match(
     tmp_path: Path, arguments: tuple[str, ...], typed: str, meant: str
 ) -> None:
-    called = call(tmp_path, *arguments)
-    assert called.code == 2
-    assert called.stdout == ""
-    first = called.stderr.splitlines()[0]
-    assert first.startswith("error: ")
-    assert typed in first
-    assert meant in first
+    call(tmp_path, *arguments).refuses(typed, meant)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -44,7 +44,7 @@ def test_a_dry_run_needs_no_engine_and_writes_nothing(tmp_path: Path) -> None:
 def test_a_dry_run_shows_downloads_disk_and_the_docker_run_line(tmp_path: Path) -> None:
     called = call(tmp_path, *SHORT, "--dry-run", MLPERF_DOCKER_CACHE=str(tmp_path / "cache"))
     assert "MiB to fetch" in called.stdout
-    assert "free at" in called.stdout
+    assert "free on" in called.stdout
     line = next(line for line in called.stdout.splitlines() if "docker run " in line)
     assert "--network none" in line
     assert "target=/dataset,readonly" in line

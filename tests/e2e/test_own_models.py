@@ -10,13 +10,13 @@ import pytest
 
 from orchestrator.host.files import sha256_file
 from tests.e2e.command import call, record, sealed
-from tests.e2e.tiny_onnx import tiny_onnx
+from tests.tiny_graphs import rectifier
 
 pytestmark = pytest.mark.engine
 
 
 def test_an_onnx_file_is_measured_and_recorded_by_hash(docker_url: str, tmp_path: Path) -> None:
-    (tmp_path / "tiny.onnx").write_bytes(tiny_onnx())
+    (tmp_path / "tiny.onnx").write_bytes(rectifier())
     called = call(tmp_path, "run", "--model-path", "tiny.onnx", "--scenario", "Offline,SingleStream", "--json")
     assert called.code == 0, called.stderr
     assert [(run["scenario"], run["mode"]) for run in called.document["runs"]] == [
@@ -28,7 +28,7 @@ def test_an_onnx_file_is_measured_and_recorded_by_hash(docker_url: str, tmp_path
         assert run["result"]["value"] > 0
         directory = Path(run["run_dir"])
         hashes = {file["sha256"] for asset in record(directory)["assets"] for file in asset["files"]}
-        assert hashes == {hashlib.sha256(tiny_onnx()).hexdigest()}
+        assert hashes == {hashlib.sha256(rectifier()).hexdigest()}
         assert sealed(directory)
 
 
@@ -42,14 +42,14 @@ def test_a_tflite_file_is_measured_without_accuracy(docker_url: str, resnet8_mod
 
 
 def test_no_accuracy_is_measured_on_generated_inputs(docker_url: str, tmp_path: Path) -> None:
-    (tmp_path / "tiny.onnx").write_bytes(tiny_onnx())
+    (tmp_path / "tiny.onnx").write_bytes(rectifier())
     called = call(tmp_path, "run", "--model-path", "tiny.onnx", "--mode", "accuracy")
     assert called.code == 2
     assert "generated inputs has no accuracy" in called.stderr
 
 
 def test_the_plan_says_that_inputs_are_generated(tmp_path: Path) -> None:
-    (tmp_path / "tiny.onnx").write_bytes(tiny_onnx())
+    (tmp_path / "tiny.onnx").write_bytes(rectifier())
     called = call(tmp_path, "run", "--model-path", "tiny.onnx", "--dry-run", "--json")
     harness = dict(called.document["plans"][0]["executions"][0]["harness"])
     assert harness["dataset"] is None

@@ -1,4 +1,4 @@
-"""Starts the harness as the generic images carry it, on data sets and settings written by the test.
+"""Starts a harness program, Python or C++, as its images carry it, on data sets and settings written by the test.
 
 With SUT_PYTHON set to a Python that has the backends, the same runs go without an engine: for work on the harness.
 """
@@ -9,11 +9,10 @@ import json
 import os
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.host.process import run
 
@@ -59,117 +58,138 @@ class Ended:
 
 
 class Harness:
-    """Runs `python -m orchestrator.sut` in the image of a backend; `null` is in every image."""
+    """A harness program as its images carry it; the test's folders stand at the same paths inside and outside.
 
-    def __init__(self, client: DockerClient | None, image: Callable[[str], str]) -> None:
+    `images` names the image of each backend; `image` gives the engine's id of one. Without a client the program runs
+    in the Python that SUT_PYTHON names.
+    """
+
+    def __init__(
+        self,
+        client: DockerClient | None,
+        image: Callable[[str], str],
+        shared: Path,
+        *,
+        program: tuple[str, ...],
+        images: Mapping[str, str],
+    ) -> None:
         self._client = client
         self._image = image
+        self._shared = shared
+        self._program = program
+        self._images = images
+        self._kept: dict[str, Container] = {}
 
     def run(
         self,
         folder: Path,
         *,
-        model: str | None,
+        model: str | Path | None,
         backend: str = "onnxruntime",
         dataset: Path | None = None,
         conf: str = CONF,
-        program: Sequence[str] = ("orchestrator.sut",),
+        program: tuple[str, ...] | None = None,
+        before: tuple[str, ...] = (),
+        after: tuple[str, ...] = (),
         **settings: object,
     ) -> Ended:
-        """Run to the end, in an output folder inside `folder`."""
-        written = self._written(folder, backend=backend, model=model, dataset=dataset, conf=conf, settings=settings)
-        command = ["python", "-m", program[0], written, *program[1:]]
+        """Run to the end in `folder`/out; `settings` replace those of harness.json."""
+        data = {} if dataset is None else {"dataset": str(dataset), "generated_samples": None}
+        written = write_harness(folder, backend, model, conf, {**data, **settings})
+        image = self._images.get(backend, self._images["onnxruntime"])
+        return self.call(folder, image, *before, str(written), *after, program=program)
+
+    def call(self, folder: Path, image: str, *arguments: str, program: tuple[str, ...] | None = None) -> Ended:
+        """The program with these arguments, in an image's container."""
         output = folder / "out"
+        output.mkdir(exist_ok=True)
+        command = [*(program or self._program), *arguments]
         if self._client is None:
             done = run([os.environ["SUT_PYTHON"], *command[1:]], environment={"PYTHONPATH": str(SOURCE)}, cwd=output)
             return Ended(code=done.code, stdout=done.stdout, stderr=done.stderr, folder=output)
-        with self._started(folder, backend, command) as container:
-            code = int(container.wait(timeout=120)["StatusCode"])
-            said = [container.logs(stdout=out, stderr=not out).decode() for out in (True, False)]
-        return Ended(code=code, stdout=said[0], stderr=said[1], folder=output)
+        said: Any = self._container(image).exec_run(command, workdir=str(output), user=_user(), demux=True)
+        stdout, stderr = ((part or b"").decode() for part in said.output)
+        return Ended(code=said.exit_code, stdout=stdout, stderr=stderr, folder=output)
 
     def ended_by_sigterm(self, folder: Path, *, model: str, conf: str, **settings: object) -> tuple[int, str, float]:
-        """Start, ask for an end once it makes progress: its status, its stderr, the seconds it took to end."""
-        assert self._client is not None
-        written = self._written(folder, backend="onnxruntime", model=model, dataset=None, conf=conf, settings=settings)
-        with self._started(folder, "onnxruntime", ["python", "-m", "orchestrator.sut", written]) as container:
+        """Start it as process 1, ask for an end once it makes progress: status, stderr, the seconds it took to end."""
+        written = write_harness(folder, "onnxruntime", model, conf, settings)
+        image = self._images["onnxruntime"]
+        container = self._started(image, [*self._program, str(written)], workdir=written.parent)
+        try:
             patience = time.monotonic() + 60
             while b"progress" not in container.logs(stderr=False) and time.monotonic() < patience:
-                time.sleep(0.2)
+                time.sleep(0.1)
             asked = time.monotonic()
             container.kill("SIGTERM")
             code = int(container.wait(timeout=20)["StatusCode"])
             return code, container.logs(stdout=False).decode(), time.monotonic() - asked
+        finally:
+            container.remove(force=True)
 
-    def _written(
-        self,
-        folder: Path,
-        *,
-        backend: str,
-        model: str | None,
-        dataset: Path | None,
-        conf: str,
-        settings: dict[str, object],
-    ) -> str:
-        """Write harness.json and user.conf; where the harness finds the former."""
-        output = folder / "out"
-        output.mkdir(exist_ok=True)
-        (folder / "dataset").mkdir(exist_ok=True)
-        inside = self._client is not None
-        (output / "user.conf").write_text(conf)
-        place = "/out" if inside else str(output)
-        written = {
-            "schema_version": 1,
-            "backend": backend,
-            "model": None if model is None else str(self._place(folder, model)),
-            "dataset": None if dataset is None else "/dataset" if inside else str(dataset),
-            "generated_samples": 8 if dataset is None else None,
-            "scenario": "Offline",
-            "mode": "performance",
-            "loadgen_model": "tiny",
-            "user_conf": f"{place}/user.conf",
-            "output": place,
-            "threads": 1,
-            "batch_size": 4,
-            "workers": 1,
-            "queue_depth": 4096,
-            "performance_sample_count": 8,
-            "options": {},
-            **settings,
-        }
-        (output / "harness.json").write_text(json.dumps(written))
-        return f"{place}/harness.json"
+    def shell(self, image: str, *command: str) -> tuple[int, str]:
+        """Any command in an image's container: its status and what it said."""
+        done: Any = self._container(image).exec_run(list(command))
+        return done.exit_code, done.output.decode()
 
-    def _place(self, folder: Path, model: str) -> PurePosixPath:
-        """Where the harness finds a model: one of the fixtures, or `../dataset/NAME` of the test's own."""
-        inside = self._client is not None
-        if model.startswith("../"):
-            return PurePosixPath("/" if inside else folder) / model.removeprefix("../")
-        return PurePosixPath("/model" if inside else MODELS) / model
+    def close(self) -> None:
+        """Remove the containers."""
+        for container in self._kept.values():
+            container.remove(force=True)
 
-    @contextmanager
-    def _started(self, folder: Path, backend: str, command: Sequence[str]) -> Iterator[Container]:
+    def _container(self, image: str) -> Container:
+        """One for each image, in which many short runs go."""
+        if image not in self._kept:
+            self._kept[image] = self._started(image, ["sleep", "3600"])
+        return self._kept[image]
+
+    def _started(self, image: str, command: list[str], workdir: Path | None = None) -> Container:
         assert self._client is not None
-        name = "onnxruntime" if backend == "null" else backend
-        container = self._client.containers.run(
-            self._image(f"generic-{name}"),
-            list(command),
+        here = {"bind": str(self._shared), "mode": "rw"}
+        return self._client.containers.run(
+            self._image(image),
+            command,
             detach=True,
-            user=f"{os.getuid()}:{os.getgid()}",
+            user=_user(),
             network_mode="none",
             read_only=True,
             tmpfs={"/tmp": ""},
-            working_dir="/out",
-            volumes={
-                str(folder / "out"): {"bind": "/out", "mode": "rw"},
-                str(folder / "dataset"): {"bind": "/dataset", "mode": "ro"},
-                str(MODELS): {"bind": "/model", "mode": "ro"},
-            },
+            working_dir=str(workdir or "/"),
+            volumes={str(self._shared): here, str(MODELS): {"bind": str(MODELS), "mode": "ro"}},
         )
-        try:
-            yield container
-        finally:
-            container.remove(force=True)
+
+
+def _user() -> str:
+    return f"{os.getuid()}:{os.getgid()}"
+
+
+def write_harness(folder: Path, backend: str, model: str | Path | None, conf: str, settings: dict[str, object]) -> Path:
+    """Write harness.json and user.conf to `folder`/out; a model by name is one of the fixtures."""
+    output = folder / "out"
+    output.mkdir(exist_ok=True)
+    (output / "user.conf").write_text(conf)
+    written = {
+        "schema_version": 1,
+        "backend": backend,
+        "model": None if model is None else str(MODELS / model),
+        "dataset": None,
+        "generated_samples": 8,
+        "scenario": "Offline",
+        "mode": "performance",
+        "loadgen_model": "tiny",
+        "user_conf": "user.conf",
+        "output": ".",
+        "threads": 1,
+        "batch_size": 4,
+        "workers": 1,
+        "queue_depth": 4096,
+        "performance_sample_count": 8,
+        "options": {},
+        **settings,
+    }
+    place = output / "harness.json"
+    place.write_text(json.dumps(written))
+    return place
 
 
 def a_dataset(

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from orchestrator.config.catalog import default_round, load_asset
-from orchestrator.config.settings import load_settings
+from orchestrator.config.settings_layers import load_settings
 from orchestrator.controller.connect import connect_to
 from orchestrator.domain.image import ImageChoice
 from orchestrator.domain.ports import Assets

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -334,23 +335,33 @@ def large(tiny: Tiny, places: Places, cable: Cable) -> ImageRef:
     return replace(target, name=target.name.replace(target.name.partition("/")[0], cable.host))
 
 
+@contextmanager
+def power_cut(cable: Cable, server: Server, *, back: bool) -> Iterator[None]:
+    """While this is open, the registry is killed after a megabyte has passed, and is back at once or never."""
+    cable.pause_s = 0.03
+
+    def cut() -> None:
+        cable.wait_for(1 << 20)
+        server.kill()
+        cable.cut()
+        if back:
+            cable.pause_s = 0.0
+            server.start_again()
+
+    cutting = threading.Thread(target=cut)
+    cutting.start()
+    try:
+        yield
+    finally:
+        cutting.join()
+
+
 def test_a_registry_that_is_killed_in_mid_pull_and_comes_back_is_pulled_to_the_end(
     tiny: Tiny, places: Places, cable: Cable, server: Server
 ) -> None:
     reference = large(tiny, places, cable)
-    cable.pause_s = 0.03
-
-    def power_cut() -> None:
-        cable.wait_for(1 << 20)
-        server.kill()
-        cable.cut()
-        cable.pause_s = 0.0
-        server.start_again()
-
-    cutting = threading.Thread(target=power_cut)
-    cutting.start()
-    fetch(tiny.client, reference, attempts=3)
-    cutting.join()
+    with power_cut(cable, server, back=True):
+        fetch(tiny.client, reference, attempts=3)
     assert tiny.client.images.get(str(reference))
     assert cable.passed_bytes > LARGE_BYTES
 
@@ -359,18 +370,8 @@ def test_a_registry_that_is_killed_in_mid_pull_for_good_is_given_up_and_a_later_
     tiny: Tiny, places: Places, cable: Cable, server: Server
 ) -> None:
     reference = large(tiny, places, cable)
-    cable.pause_s = 0.03
-
-    def power_cut() -> None:
-        cable.wait_for(1 << 20)
-        server.kill()
-        cable.cut()
-
-    cutting = threading.Thread(target=power_cut)
-    cutting.start()
-    with pytest.raises(TransientImageError) as caught:
+    with power_cut(cable, server, back=False), pytest.raises(TransientImageError) as caught:
         fetch(tiny.client, reference, stall_s=1.5)
-    cutting.join()
     assert caught.value.hint
     assert not names_with(tiny.client, str(reference))
     cable.pause_s = 0.0

@@ -191,3 +191,26 @@ def test_old_images_go_and_present_ones_and_those_in_use_stay(desk: Desk) -> Non
     assert shown.code == 0
     assert f"{ENTRY}:now" in {one["image"] for one in shown.document["images"]}
     assert desk.client.images.get(f"{ENTRY}:now")
+
+
+def test_what_the_builder_leaves_of_a_stage_goes_and_untagged_images_of_others_stay(desk: Desk) -> None:
+    mark = f"registry-test.of={os.urandom(8).hex()}"
+    stage = f'FROM ${{BASE}} AS work\nLABEL mlperf-docker.stage="thrown away" {mark}\nCOPY files/ /\n'
+    template = desk.folder / "catalogue" / "dockerfiles" / "tiny" / "Dockerfile.j2"
+    template.write_text(f"ARG BASE\n{stage}\nFROM ${{BASE}}\nCOPY --from=work /content /content\n")
+    assert desk.call("build", ENTRY, "--pull", "never").code == 0
+    left = {str(one["Id"]) for one in desk.client.api.images(filters={"dangling": True, "label": mark})}
+    assert left
+    foreign = load_image(desk.client, f"{ENTRY}-foreign:1", platform=PLATFORM, content=b"theirs")
+    load_image(desk.client, f"{ENTRY}-foreign:1", platform=PLATFORM, content=b"theirs too")
+    try:
+        shown = {one["image"] for one in desk.call("prune", "--dry-run", "--json").document["images"]}
+        assert {image_id[7:19] for image_id in left} <= shown
+        assert foreign[7:19] not in shown
+        ours = [one for one in leftovers(desk.client, {}, lambda _entry, _round: None) if one.image_id in left]
+        assert [remove(desk.client, one) for one in ours] == [None] * len(left)
+        assert not desk.client.api.images(filters={"dangling": True, "label": mark})
+        assert desk.client.images.get(foreign)
+        assert desk.call("build", ENTRY, "--pull", "never", "--json").document["image"]["origin"] == "present"
+    finally:
+        drop(desk.client, [foreign])

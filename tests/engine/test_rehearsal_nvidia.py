@@ -5,77 +5,56 @@ It proves the driver, never NVIDIA's code: that is what tests/unit/test_nvidia_p
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from orchestrator.host.process import Completed, run
 from orchestrator.host.shipped import shipped
-from tests.e2e.command import Called, call
+from tests.engine.rehearsals import Rehearsed, attempt, rehearse
 
 pytestmark = pytest.mark.engine
 
 STEP = "/opt/mlperf-docker/nvidia/step.sh"
-WORDS = ("run", "--device", "cuda", "--implementation", "nvidia", "--rehearse", "--json")
-
-
-def rehearse(cwd: Path, *arguments: str) -> Called:
-    """A rehearsal with a cache of its own, so that every phase runs."""
-    return call(cwd, *WORDS, *arguments, MLPERF_DOCKER_CACHE=str(cwd / "cache"))
+WORDS = ("--device", "cuda", "--implementation", "nvidia", "--scenario", "offline")
 
 
 @pytest.fixture(scope="module")
-def bert(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> Called:
+def bert(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Rehearsed]:
     """BERT in v5.0: performance, accuracy and TEST01, short."""
     cwd = tmp_path_factory.mktemp("nvidia")
     modes = ("--mode", "performance,accuracy,compliance", "--test-query-count", "100")
-    return rehearse(cwd, "--model", "bert-99", "--round", "v5.0", "--scenario", "offline", *modes)
+    return rehearse(cwd, "--model", "bert-99", "--round", "v5.0", *WORDS, *modes)
 
 
-def runs(called: Called) -> list[dict[str, Any]]:
-    """The records of a command."""
-    found = [json.loads((Path(run_["run_dir"]) / "run.json").read_text()) for run_ in called.document["runs"]]
-    assert found
-    return found
-
-
-def test_performance_accuracy_and_compliance_go_through_every_phase(bert: Called) -> None:
-    assert bert.code == 0, bert.stderr
-    names = [[one["name"] for one in record["executions"]] for record in runs(bert)]
+def test_performance_accuracy_and_compliance_go_through_every_phase(bert: dict[str, Rehearsed]) -> None:
+    names = [one.steps for one in bert.values()]
     assert names == [["build", "download", "preprocess", "configure", "engines", "result"]] * 3
-    done = [[one["name"] for one in record["executions"] if one["outcome"] == "done"] for record in runs(bert)]
+    done = [[step["name"] for step in one.record["executions"] if step["outcome"] == "done"] for one in bert.values()]
     assert done[0] == names[0]
     assert done[1:] == [["configure", "result"]] * 2  # the rest was done before
 
 
-def test_the_logs_come_from_where_the_harness_leaves_them(bert: Called) -> None:
-    performance, accuracy, compliance = (Path(one["run_dir"]) / "loadgen" for one in bert.document["runs"])
-    for folder in (performance, accuracy, compliance):
-        assert (folder / "mlperf_log_detail.txt").is_file()
-    assert (accuracy / "accuracy.txt").read_text() == '{"exact_match": 83.67, "f1": 90.88}\n'
-    assert list(performance.glob("logs/*_TRT/bert-99/Offline/mlperf_log_summary.txt"))
-    # Root's call runs as another user; what that one wrote belongs to the caller again.
-    assert not [path for path in compliance.rglob("*") if path.stat().st_uid != os.geteuid()]
-    assert list(compliance.glob("compliance/TEST01/*_TRT/bert-99/Offline/mlperf_log_summary.txt"))
-    assert "Found Audit Config file" in (compliance / "mlperf_log_detail.txt").read_text()
-    assert "Found Audit Config file" not in (performance / "mlperf_log_detail.txt").read_text()
+def test_the_logs_come_from_where_the_harness_leaves_them(bert: dict[str, Rehearsed]) -> None:
+    performance, accuracy, compliance = bert.values()
+    assert (accuracy.logs / "accuracy.txt").read_text() == '{"exact_match": 83.67, "f1": 90.88}\n'
+    assert list(performance.logs.glob("logs/*_TRT/bert-99/Offline/mlperf_log_summary.txt"))
+    compliance.check_owner()  # root's call runs as another user; what that one wrote belongs to the caller again
+    assert list(compliance.logs.glob("compliance/TEST01/*_TRT/bert-99/Offline/mlperf_log_summary.txt"))
+    assert (performance.audited, compliance.audited) == (False, True)
 
 
-def test_a_forgotten_audit_file_is_gone_after_the_audit_run(bert: Called) -> None:
-    cache = Path(bert.document["runs"][0]["run_dir"]).parents[2] / "cache"
-    trees = list(cache.glob("work/nvidia/*/tree"))
+def test_a_forgotten_audit_file_is_gone_after_the_audit_run(bert: dict[str, Rehearsed]) -> None:
+    trees = list((bert["performance"].folder.parents[2] / "cache").glob("work/nvidia/*/tree"))
     assert trees
     assert not [path for tree in trees for path in tree.glob("audit.conf*")]
 
 
-def test_a_rehearsal_says_so_and_is_never_submittable(bert: Called) -> None:
-    for shown, record in zip(bert.document["runs"], runs(bert), strict=True):
-        assert any("REHEARSAL" in mark for mark in record["marks"])
-        assert "REHEARSAL: stands in for NVIDIA's make of v5.0" in (Path(shown["run_dir"]) / "run.log").read_text()
-        assert any("a rehearsal measures a stand-in" in one["text"] for one in shown["verdict"]["blockers"])
+def test_a_rehearsal_says_so_and_is_never_submittable(bert: dict[str, Rehearsed]) -> None:
+    for one in bert.values():
+        one.check()
+        assert any("REHEARSAL" in mark for mark in one.record["marks"])
+        assert "REHEARSAL: stands in for NVIDIA's make of v5.0" in one.said
 
 
 @pytest.mark.thorough
@@ -83,11 +62,9 @@ def test_a_served_model_is_measured_through_its_server(docker_url: str, tmp_path
     scratch = tmp_path / "scratch"
     for name in ("models/Llama3.1-8B/Meta-Llama-3.1-8B-Instruct", "data/llama3.1-8b"):
         (scratch / name).mkdir(parents=True)
-    words = ("--model", "llama3.1-8b", "--round", "v5.1", "--scenario", "offline", "--mode", "performance")
-    called = rehearse(tmp_path, *words, "--test-query-count", "50", "--set", f"scratch={scratch}")
-    assert called.code == 0, called.stderr
-    (record,) = runs(called)
-    names = {one["name"]: one["outcome"] for one in record["executions"]}
+    words = ("--model", "llama3.1-8b", "--round", "v5.1", *WORDS, "--mode", "performance")
+    (done,) = rehearse(tmp_path, *words, "--test-query-count", "50", "--set", f"scratch={scratch}").values()
+    names = {one["name"]: one["outcome"] for one in done.record["executions"]}
     assert names == {
         "build": "done",
         "scratch": "done",
@@ -100,15 +77,16 @@ def test_a_served_model_is_measured_through_its_server(docker_url: str, tmp_path
 
 @pytest.mark.thorough
 def test_what_is_missing_in_the_scratch_folder_is_named(docker_url: str, tmp_path: Path) -> None:
-    words = ("--model", "llama3.1-8b", "--round", "v5.1", "--scenario", "offline", "--mode", "performance")
-    called = rehearse(tmp_path, *words)
+    called = attempt(tmp_path, "--model", "llama3.1-8b", "--round", "v5.1", *WORDS, "--mode", "performance")
     assert called.code == 8
     assert "lacks: models/Llama3.1-8B/Meta-Llama-3.1-8B-Instruct data/llama3.1-8b" in called.stdout + called.stderr
 
 
-def by_hand(bert: Called, folder: Path, *words: str, user: str = "10001:10001", **variables: str) -> Completed:
+def by_hand(
+    bert: dict[str, Rehearsed], folder: Path, *words: str, user: str = "10001:10001", **variables: str
+) -> Completed:
     """A step in the image of the rehearsal, as somebody else might start it; /work is made writable first."""
-    image = runs(bert)[0]["image"]["image_id"]
+    image = bert["performance"].record["image"]["image_id"]
     for name in ("tree", "scratch", "out"):
         (folder / name).mkdir(exist_ok=True)
         (folder / name).chmod(0o777)
@@ -138,14 +116,16 @@ def by_hand(bert: Called, folder: Path, *words: str, user: str = "10001:10001", 
     ],
 )
 def test_the_stand_in_refuses_what_the_published_code_does_not_have(
-    bert: Called, tmp_path: Path, words: tuple[str, ...], variables: dict[str, str], said: str
+    bert: dict[str, Rehearsed], tmp_path: Path, words: tuple[str, ...], variables: dict[str, str], said: str
 ) -> None:
     done = by_hand(bert, tmp_path, *words, **variables)
     assert done.code != 0
     assert said in done.stdout + done.stderr
 
 
-def test_flags_systems_and_configurations_that_are_unknown_end_a_run(bert: Called, tmp_path: Path) -> None:
+def test_flags_systems_and_configurations_that_are_unknown_end_a_run(
+    bert: dict[str, Rehearsed], tmp_path: Path
+) -> None:
     assert by_hand(bert, tmp_path, "build", f"INFERENCE_HASH={'0' * 40}", "BUILD_TRTLLM=0").ok
     flag = by_hand(bert, tmp_path, "make", "run_harness", "RUN_ARGS=--benchmarks=bert --accuracy_target=0.999")
     assert "flag 'accuracy_target' is not in NVIDIA's code of v5.0" in flag.stderr
@@ -159,11 +139,11 @@ def test_flags_systems_and_configurations_that_are_unknown_end_a_run(bert: Calle
     assert "no configuration" in unconfigured.stderr
 
 
-def test_root_is_refused_and_other_paths_of_the_scratch_folder_too(bert: Called, tmp_path: Path) -> None:
+def test_root_is_refused_and_other_paths_of_the_scratch_folder_too(bert: dict[str, Rehearsed], tmp_path: Path) -> None:
     root = by_hand(bert, tmp_path, "make", "link_dirs", user="0:0")
     assert "refuses to run as root" in root.stderr
     (tmp_path / "elsewhere").mkdir(mode=0o777)
-    image = runs(bert)[0]["image"]["image_id"]
+    image = bert["performance"].record["image"]["image_id"]
     outside = {"tree": "/work", "elsewhere": "/scratch", "out": "/out"}
     mounts = [f"--volume={tmp_path / name}:{inside}" for name, inside in outside.items()]
     done = run(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,20 +13,22 @@ from orchestrator.domain.image import PlannedImage
 from orchestrator.host.docker_api import connect
 from orchestrator.host.site import detect_site
 from orchestrator.images.docker_images import DockerImages
-from tests.engine.sut_runs import CONF, Ended, Harness, a_dataset
+from tests.engine import sut_claims
+from tests.engine.sut_claims import SCENARIOS, good, pictures, refused
+from tests.engine.sut_runs import Harness
 
 pytestmark = pytest.mark.engine
 
-SCENARIOS = ("Offline", "Server", "SingleStream", "MultiStream")
-CLASSES = (0, 1, 2, 2, 1, 0, 0, 1, 2)
-LABELS = (0, 1, 2, 2, 1, 0, 0, 1, 0)  # the last one is wrong: 8 of 9
+PROGRAM = ("python", "-m", "orchestrator.sut")
+IMAGES = {name: f"generic-{name}" for name in ("onnxruntime", "tflite", "openvino")}
 
 
 @pytest.fixture(scope="session")
 def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The generic images, each made when first asked for."""
+    shared = tmp_path_factory.getbasetemp()
     if "SUT_PYTHON" in os.environ:
-        yield Harness(None, str)
+        yield Harness(None, str, shared, program=PROGRAM, images=IMAGES)
         return
     url = request.getfixturevalue("docker_url")
     images = DockerImages(image_entries(), url=url, site=detect_site(), cache=tmp_path_factory.mktemp("images"))
@@ -42,46 +42,10 @@ def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return made[name]
 
     client = connect(url)
-    yield Harness(client, image)
+    found = Harness(client, image, shared, program=PROGRAM, images=IMAGES)
+    yield found
+    found.close()
     client.close()
-
-
-def pictures(folder: Path, **changes: object) -> Path:
-    """Nine samples of four numbers; the biggest tells the class."""
-    values = [float(place == kind) + 0.1 * place for kind in CLASSES for place in range(4)]
-    settings = {"labels": LABELS, "metric": "top1", **changes}
-    return a_dataset(folder, inputs={"pictures": ("<f4", (len(CLASSES), 4), values)}, **settings)  # type: ignore[arg-type]
-
-
-def texts(folder: Path) -> Path:
-    """Six token sequences; without the mask the nearest neighbours would be others."""
-    ids = [1, 1, 3, 1, 3, 3, 1, 1, 1, 2, 2, 3, 2, 3, 3, 2, 2, 2]
-    mask = [1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0, 1, 1, 1]
-    kinds = {"input_ids": ids, "attention_mask": mask}
-    return a_dataset(
-        folder,
-        inputs={name: ("<i8", (6, 3), values) for name, values in kinds.items()},
-        labels=(0, 0, 0, 1, 1, 1),
-        metric="nn1",
-        response="mean_pool",
-    )
-
-
-def good(ended: Ended) -> Ended:
-    """The same, once it is sure that the harness was content."""
-    assert ended.code == 0, ended.stderr
-    assert not ended.errors
-    return ended
-
-
-def refused(ended: Ended, code: int, *fragments: str) -> None:
-    """The harness said what is wrong in one line, and left no report and no traceback."""
-    assert ended.code == code, ended.stderr
-    assert len(ended.errors) == 1
-    assert all(fragment in ended.errors[0] for fragment in fragments), ended.errors[0]
-    assert "Traceback" not in ended.stderr
-    assert not (ended.folder / "report.json").exists()
-    assert not list(ended.folder.glob("core*"))
 
 
 BACKENDS = (
@@ -98,30 +62,7 @@ BACKENDS = (
 def test_every_backend_answers_every_scenario_rightly(
     harness: Harness, tmp_path: Path, backend: str, model: str, scenario: str
 ) -> None:
-    ended = good(
-        harness.run(
-            tmp_path,
-            backend=backend,
-            model=model,
-            dataset=pictures(tmp_path),
-            scenario=scenario,
-            mode="accuracy",
-            workers=2,
-            performance_sample_count=9,
-        )
-    )
-    log = (ended.folder / "mlperf_log_accuracy.json").read_bytes()
-    digest = hashlib.sha256(log).hexdigest()
-    assert ended.report["accuracy"] == {
-        "metric": "top1",
-        "value": 8 / 9,
-        "good": 8,
-        "total": 9,
-        "log_sha256": digest,
-    }
-    assert (ended.folder / "accuracy.txt").read_text() == f"accuracy=88.889%, good=8, total=9\nhash={digest}\n"
-    answers = {entry["qsl_idx"]: entry["data"] for entry in json.loads(log)}
-    assert answers == {place: f"{kind:02X}000000" for place, kind in enumerate(CLASSES)}
+    sut_claims.answered_rightly(harness, tmp_path, backend=backend, model=model, scenario=scenario)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -129,19 +70,7 @@ def test_every_backend_answers_every_scenario_rightly(
 def test_every_backend_is_measured_in_every_scenario(
     harness: Harness, tmp_path: Path, backend: str, model: str, scenario: str
 ) -> None:
-    ended = good(
-        harness.run(tmp_path, backend=backend, model=model, dataset=pictures(tmp_path), scenario=scenario, workers=2)
-    )
-    assert ended.logged("effective_scenario") == [scenario]
-    assert ended.logged("qsl_reported_performance_count") == [8]
-    assert len(ended.logged("effective_qsl_rng_seed")) == 1
-    assert ended.logged("effective_qsl_rng_seed") != [0]
-    assert ended.report["qsl"] == {"total": 9, "performance": 8}
-    responses = ended.report["responses"]
-    assert isinstance(responses, dict)
-    assert responses["issued"] == responses["completed"] >= 20
-    assert ended.report["accuracy"] is None
-    assert f"progress completed={responses['completed']} issued={responses['issued']}" in ended.stdout
+    sut_claims.measured(harness, tmp_path, backend=backend, model=model, scenario=scenario)
 
 
 @pytest.mark.parametrize(
@@ -151,12 +80,7 @@ def test_every_backend_is_measured_in_every_scenario(
 def test_the_report_tells_the_batch_that_the_graph_allows(
     harness: Harness, tmp_path: Path, model: str, effective: int
 ) -> None:
-    ended = good(harness.run(tmp_path, model=model, dataset=pictures(tmp_path), mode="accuracy", batch_size=6))
-    backend = ended.report["backend"]
-    accuracy = ended.report["accuracy"]
-    assert isinstance(backend, dict)
-    assert isinstance(accuracy, dict)
-    assert (backend["batch_size"], backend["effective_batch_size"], accuracy["good"]) == (6, effective, 8)
+    sut_claims.batched(harness, tmp_path, backend="onnxruntime", model=model, effective=effective)
 
 
 def test_a_frozen_tflite_graph_is_resized_to_the_batch(harness: Harness, tmp_path: Path) -> None:
@@ -167,10 +91,7 @@ def test_a_frozen_tflite_graph_is_resized_to_the_batch(harness: Harness, tmp_pat
 
 
 def test_pooled_vectors_are_judged_by_their_nearest_neighbours(harness: Harness, tmp_path: Path) -> None:
-    ended = good(harness.run(tmp_path, model="encoder.onnx", dataset=texts(tmp_path), mode="accuracy"))
-    accuracy = ended.report["accuracy"]
-    assert isinstance(accuracy, dict)
-    assert (accuracy["metric"], accuracy["good"], accuracy["total"]) == ("nn1", 6, 6)
+    sut_claims.judged_by_neighbours(harness, tmp_path)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -186,27 +107,18 @@ def test_inputs_are_generated_from_any_graphs_signature(harness: Harness, tmp_pa
 
 
 def test_the_bare_loop_prints_the_yardstick(harness: Harness, tmp_path: Path) -> None:
-    program = ("orchestrator.sut.bare", "--seconds", "0.2", "--json")
-    ended = harness.run(tmp_path, model="classifier.onnx", dataset=pictures(tmp_path), program=program)
-    assert ended.code == 0, ended.stderr
-    found = json.loads(ended.stdout)
-    assert found["batch"] == 4
-    assert found["samples_per_s"] > 0
-    assert found["p90_ns"] > 0
+    program, after = ("python", "-m", "orchestrator.sut.bare"), ("--seconds", "0.2", "--json")
+    data = pictures(tmp_path)
+    sut_claims.yardstick(harness.run(tmp_path, model="classifier.onnx", dataset=data, program=program, after=after))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_model_that_fails_half_way_ends_the_run_on_purpose(harness: Harness, tmp_path: Path, scenario: str) -> None:
-    ids = a_dataset(tmp_path, inputs={"ids": ("<i8", (8,), [0, 1, 2, 3, 99, 0, 1, 2])})
-    refused(harness.run(tmp_path, model="table.onnx", dataset=ids, scenario=scenario), 1, "99")
+    sut_claims.fails_half_way(harness, tmp_path, scenario)
 
 
 def test_a_full_queue_is_an_error_and_not_a_loss(harness: Harness, tmp_path: Path) -> None:
-    conf = "*.*.min_duration = 0\n*.*.min_query_count = 200000\n*.Server.target_qps = 1000000\n"
-    ended = harness.run(
-        tmp_path, model="classifier.onnx", dataset=pictures(tmp_path), conf=conf, scenario="Server", queue_depth=2
-    )
-    refused(ended, 1, "queue overflow", "target_qps", "queue_depth")
+    sut_claims.overflows(harness, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -220,9 +132,8 @@ def test_a_bad_user_conf_is_refused(harness: Harness, tmp_path: Path, conf: str,
 @pytest.mark.parametrize("backend", ["onnxruntime", "tflite", pytest.param("openvino", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("content", [b"no model", b""])
 def test_a_file_that_is_no_model_is_refused(harness: Harness, tmp_path: Path, backend: str, content: bytes) -> None:
-    (tmp_path / "dataset").mkdir()
-    (tmp_path / "dataset" / "broken.onnx").write_bytes(content)
-    refused(harness.run(tmp_path, backend=backend, model="../dataset/broken.onnx"), 2, "broken.onnx")
+    (tmp_path / "broken.onnx").write_bytes(content)
+    refused(harness.run(tmp_path, backend=backend, model=tmp_path / "broken.onnx"), 2, "broken.onnx")
 
 
 def test_a_missing_model_is_refused(harness: Harness, tmp_path: Path) -> None:
@@ -230,10 +141,7 @@ def test_a_missing_model_is_refused(harness: Harness, tmp_path: Path) -> None:
 
 
 def test_a_data_set_of_another_type_or_shape_is_refused(harness: Harness, tmp_path: Path) -> None:
-    whole = a_dataset(tmp_path, inputs={"x": ("<i8", (8, 4), [0] * 32)})
-    refused(harness.run(tmp_path, model="classifier.onnx", dataset=whole), 2, "int64", "float32")
-    narrow = a_dataset(tmp_path, inputs={"x": ("<f4", (8, 3), [0] * 24)})
-    refused(harness.run(tmp_path, model="classifier.onnx", dataset=narrow), 2, "[3]", "[4]")
+    sut_claims.refuses_other_signatures(harness, tmp_path)
 
 
 def test_a_truncated_array_is_refused(harness: Harness, tmp_path: Path) -> None:
@@ -248,41 +156,13 @@ def test_an_unknown_option_names_the_nearest(harness: Harness, tmp_path: Path) -
 
 
 def test_an_audit_config_in_the_output_folder_is_obeyed(harness: Harness, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "audit.config").write_text(
-        "*.*.accuracy_log_rng_seed = 7\n*.*.accuracy_log_sampling_target = 4\n"
-    )
-    ended = good(harness.run(tmp_path, model="classifier.onnx", dataset=pictures(tmp_path), conf=CONF))
-    assert ended.logged("effective_accuracy_log_rng_seed") == [7]
-    assert json.loads((ended.folder / "mlperf_log_accuracy.json").read_text())
+    sut_claims.audited(harness, tmp_path)
 
 
 def test_big_samples_are_run_in_another_order_and_answered_in_their_own(harness: Harness, tmp_path: Path) -> None:
-    """Offline puts neighbours in RAM together; LoadGen's log (as an audit asks for it) tells whose answer is whose."""
-    tokens, kinds = 8192, (1, 2, 1, 1, 2, 2)
-    ids = [kind for kind in kinds for _ in range(tokens)]
-    place = a_dataset(
-        tmp_path,
-        inputs={
-            "input_ids": ("<i8", (len(kinds), tokens), ids),
-            "attention_mask": ("<i8", (len(kinds), tokens), [1] * len(ids)),
-        },
-        response="mean_pool",
-    )
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "audit.config").write_text("*.*.accuracy_log_sampling_target = 1000\n")
-    ended = good(harness.run(tmp_path, model="encoder.onnx", dataset=place, workers=2))
-    entries = json.loads((ended.folder / "mlperf_log_accuracy.json").read_text())
-    assert len(entries) >= 20
-    assert len({entry["qsl_idx"] for entry in entries}) > 1
-    answers = {1: "0000803F00000000", 2: "000000000000803F"}  # (1, 0) and (0, 1) as float32
-    assert all(entry["data"] == answers[kinds[entry["qsl_idx"]]] for entry in entries)
+    sut_claims.reordered(harness, tmp_path)
 
 
 @pytest.mark.skipif("SUT_PYTHON" in os.environ, reason="about process 1 of a container")
 def test_the_harness_as_process_1_ends_when_asked(harness: Harness, tmp_path: Path) -> None:
-    conf = "*.*.min_duration = 60000\n*.*.min_query_count = 1\n"
-    code, stderr, seconds = harness.ended_by_sigterm(tmp_path, model="classifier.onnx", conf=conf, scenario="Server")
-    assert code == 143
-    assert "error: ended by SIGTERM" in stderr
-    assert seconds < 5
+    sut_claims.ends_when_asked(harness, tmp_path)

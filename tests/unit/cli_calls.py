@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
 from orchestrator.cli.main import main
-
-
-@dataclass(frozen=True)
-class Called:
-    """A command that has ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.stdout)
+from tests.called import Called
 
 
 class Call:

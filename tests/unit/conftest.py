@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.config import catalog, images
+from orchestrator.host.shipped import overlays, use_overlays
 from tests.unit.cli_calls import Call
 
 
@@ -24,5 +26,9 @@ def call(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield Call(capsys)
+    if overlays():
+        use_overlays(())
+        catalog.forget()
+        images.image_entries.cache_clear()
     for number, action in before.items():
         signal.signal(number, action)

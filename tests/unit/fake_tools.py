@@ -14,7 +14,7 @@ from orchestrator.controller.run import Tools
 from orchestrator.domain.asset import Asset, PlannedAsset, ReadyAsset
 from orchestrator.domain.container import Capability, ContainerSpec, EngineInfo, Exit
 from orchestrator.domain.image import NO_CHOICE, ImageChoice, PlannedImage, ReadyImage, Recipe
-from orchestrator.domain.ports import Output, Say
+from orchestrator.domain.ports import Meter, Output, Say, no_meter
 from orchestrator.domain.terms import EngineName
 from orchestrator.host.files import sha256_file
 
@@ -148,7 +148,9 @@ class FakeAssets:
         """All."""
         return planned
 
-    def ensure(self, planned: PlannedAsset, *, say: Say) -> ReadyAsset:
+    def ensure(
+        self, planned: PlannedAsset, *, say: Say, meter: Meter = no_meter, used_by: str | None = None
+    ) -> ReadyAsset:
         """As planned."""
         return ReadyAsset(
             name=planned.asset.name, key=planned.key, path=planned.path, files=(), trust="pinned", fetched=False

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.host.process import run
+from orchestrator.host.shipped import shipped
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,13 @@ def _options(node: ast.Call) -> dict[str, object]:
             except ValueError:  # choices taken from a table of the script
                 continue
     return found
+
+
+def documented(implementation: str) -> Any:
+    """The table by which the rehearsal's stand-in refuses what no document names."""
+    return json.loads((shipped("dockerfiles") / "rehearsal" / implementation / "documented.json").read_text())
+
+
+def option_names(command: tuple[str, ...]) -> set[str]:
+    """The names of the options in a command line."""
+    return {word.partition("=")[0] for word in command if word.startswith("-")}

@@ -12,10 +12,11 @@ from orchestrator.domain.container import Network
 from orchestrator.domain.plan import Role
 from orchestrator.domain.situation import Gpu, Host
 from orchestrator.domain.spec import LoadGenWishes
-from orchestrator.domain.terms import EngineName, ExecutionMode, Mode, Scenario
+from orchestrator.domain.terms import EngineName, ExecutionMode, Mode, Scenario, Tier
 from orchestrator.errors import UsageError
 from orchestrator.implementations.amd import steps
-from tests.unit.thin_cells import VENDOR, Cell, cell, cells, harness_command, knobs, options
+from tests.unit.offer_cells import Cell, cell, cells, knobs
+from tests.unit.thin_entry import harness_command, options
 
 OFFLINE, SERVER, INTERACTIVE = Scenario.OFFLINE, Scenario.SERVER, Scenario.INTERACTIVE
 LLAMA = cell("amd", "llama2-70b-99", "v5.1", OFFLINE)
@@ -126,7 +127,7 @@ def test_the_audit_file_lies_where_loadgen_looks_and_only_in_an_audit_run() -> N
 
 def test_the_gpu_that_is_there_decides_the_configuration() -> None:
     found = Host(usable_cpus=2, gpus=(Gpu(name="AMD Instinct MI300X"),) * 4)
-    result = steps(LLAMA.spec(), replace(LLAMA.situation(), host=found))[-1]
+    result = steps(LLAMA.spec(), replace(LLAMA.on(), host=found))[-1]
     assert "offline_mi300x" in harness_command(result)
     assert "harness_config.device_count=4" in harness_command(result)
     assert "harness_config.device_count=2" in harness_command(LLAMA.result(knobs=knobs(device_count="2")))
@@ -162,7 +163,7 @@ def test_minimal_privileges_are_devices_and_groups() -> None:
 
 
 def test_the_vendor_tier_has_amds_own_flags() -> None:
-    container = LLAMA.result(privileges=VENDOR).container
+    container = LLAMA.result(privileges=Tier.VENDOR).container
     assert container.privileged
     assert container.devices == ("/dev/kfd", "/dev/dri", "/dev/mem")
     assert container.add_capabilities == ("SYS_ADMIN", "SYS_PTRACE")
@@ -170,10 +171,10 @@ def test_the_vendor_tier_has_amds_own_flags() -> None:
 
 
 def test_the_host_is_tuned_only_when_asked_for_and_allowed() -> None:
-    assert [step.name for step in LLAMA.steps(privileges=VENDOR)] == ["result"]
+    assert [step.name for step in LLAMA.steps(privileges=Tier.VENDOR)] == ["result"]
     with pytest.raises(UsageError, match="needs --privileges vendor"):
         LLAMA.steps(knobs=knobs(host_tuning="yes"))
-    first = LLAMA.steps(knobs=knobs(host_tuning="yes"), privileges=VENDOR)[0]
+    first = LLAMA.steps(knobs=knobs(host_tuning="yes"), privileges=Tier.VENDOR)[0]
     assert harness_command(first) == ("bash", "/lab-mlperf-inference/setup/runtime_tunables.sh")
     assert first.once is None
 
@@ -205,7 +206,7 @@ def test_sdxl_of_v5_1_is_called_for_one_mode_with_the_rate_on_its_command_line()
     result = one.result()
     words = harness_command(result)
     assert words[:2] == ("python3.13", "harness.py")
-    assert words[words.index("--qps") + 1] == "10"
+    assert words[words.index("--qps") + 1] == "12.5"
     assert words[words.index("--test_mode") + 1] == "PerformanceOnly"
     assert dict(result.container.environment)["PYTHON_GIL"] == "0"
     assert result.settings is None

@@ -16,7 +16,8 @@ import yaml
 
 from orchestrator.domain.terms import Mode, Scenario
 from orchestrator.host.process import run
-from tests.unit.thin_cells import Cell, cell, cells, harness_command, knobs, options
+from tests.unit.offer_cells import Cell, cell, cells, knobs
+from tests.unit.thin_entry import harness_command, options
 
 CODE = "/lab-mlperf-inference/code"
 # Folder of the published tree that lies at CODE in the image of a cell.

@@ -292,7 +292,7 @@ def prepare_with(tmp_path: Path, wheel: Wheel, step: Step, asset: Asset) -> tupl
     return store, store.plan(asset, {"test-model": packaged(wheel)}.__getitem__)
 
 
-@pytest.mark.parametrize(("pin", "trust"), [(b"made", "pinned"), (None, "first use")])
+@pytest.mark.parametrize(("pin", "trust"), [(b"made", "pinned"), (None, "made here")])
 def test_a_prepared_asset_is_made_once(tmp_path: Path, wheel: Wheel, pin: bytes | None, trust: str) -> None:
     step = Step(b"made")
     store, planned = prepare_with(tmp_path, wheel, step, prepared("test-model", pin=pin))

@@ -132,6 +132,14 @@ def faults_of(plan: RunPlan, cell: Cell) -> Iterator[str]:
             yield f"step '{execution.name}' mounts two things at one place: {targets}"
 
 
+def test_every_benchmark_has_a_cell_or_is_measured_without_loadgen() -> None:
+    there = {cell.model for cell in everything()}
+    without = {name for name in catalog.benchmark_names() if name not in there}
+    assert there
+    rules = {name: catalog.load_benchmark(name).rules.values() for name in without}
+    assert {name for name, found in rules.items() if any(one.endpoints != "only" for one in found)} == set()
+
+
 def test_every_cell_is_planned_and_rendered(
     ground: Ground, archives: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,9 @@ UNKNOWN = [
     (("models", "show", "resnet8-cifar1"), "resnet8-cifar1", "resnet8-cifar10"),
     (("implementations", "show", "generik"), "generik", "generic"),
     (("images", "render", "generic-tflit"), "generic-tflit", "generic-tflite"),
+    (("--versoin",), "--versoin", "--version"),
+    (("images", "build", "cpp", "--source", "inferenc=."), "inferenc", "--source of image 'cpp'"),
+    (("images", "render", "qualcomm-kilt", "--sdk", "qaic-app=."), "qaic-app", "qaic-apps"),
 ]
 
 
@@ -40,13 +43,7 @@ UNKNOWN = [
 def test_an_unknown_name_gets_the_nearest_match(
     tmp_path: Path, call: Call, arguments: tuple[str, ...], typed: str, meant: str
 ) -> None:
-    called = call(*arguments)
-    assert called.code == 2
-    assert called.stdout == ""
-    first = called.stderr.splitlines()[0]
-    assert first.startswith("error: ")
-    assert typed in first
-    assert meant in first
+    call(*arguments).refuses(typed, meant)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -91,6 +88,10 @@ def test_under_json_the_error_is_the_one_document(
         (("--ca-bundle", "nowhere.pem"), "--ca-bundle nowhere.pem: no such file"),
         (("--dataset-path", "nowhere"), "--dataset-path nowhere: no such file"),
         (("--gpus", "all"), "--gpus chooses among GPUs"),
+        (("--device", "gpu"), "--device gpu: whose?"),
+        (("--source", "inference=nowhere"), "--source inference=nowhere: no such file or folder"),
+        (("--source", "nowhere"), "--source nowhere: not NAME=PATH"),
+        (("--round", "next"), "--round: unknown round 'next'; there are: v4.1, v5.0"),
         (("--device", "cuda"), "'resnet8-cifar10' has no device 'cuda'"),
         (("--implementation", "nvidia"), "'resnet8-cifar10' has no implementation 'nvidia'"),
         (("--scenario", ","), "no scenario was named"),
@@ -133,3 +134,23 @@ def test_no_model_at_all_is_an_error_that_says_how_to_name_one(tmp_path: Path, c
     called = call("run")
     assert called.code == 2
     assert "--model NAME" in called.stderr
+
+
+def test_settings_are_written_only_where_there_is_a_folder(tmp_path: Path, call: Call) -> None:
+    refused = call("config", "init", "no/such/settings.yaml")
+    assert refused.code == 2
+    assert "there is no folder no/such" in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_for_a_sub_command_is_that_of_the_sub_command(call: Call) -> None:
+    assert "hint: mlperf-docker images render --help lists what is possible" in call("images", "render").stderr
+
+
+def test_a_folder_without_runs_is_said_to_have_none(tmp_path: Path, call: Call) -> None:
+    called = call("results", "list")
+    assert (called.code, called.stdout) == (0, f"no runs below {tmp_path}/mlperf-results\n")
+
+
+def test_a_folder_is_no_model_file(tmp_path: Path, call: Call) -> None:
+    assert "--model-path .: no backend reads a folder" in call("run", "--model-path", ".").stderr

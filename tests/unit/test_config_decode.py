@@ -20,14 +20,10 @@ from orchestrator.domain.measurement import AccuracyResult, DetailLog, Result
 from orchestrator.domain.plan import Execution, LoadGenSettings, Role, Rules, RunPlan
 from orchestrator.domain.record import ExecutionRecord, Failure, LoadGenFacts, PhaseTime, RunRecord, State
 from orchestrator.domain.source import LocalPath, Member, Prepared, PypiPackage
-from orchestrator.domain.spec import Knobs, LoadGenWishes, RunSpec
+from orchestrator.domain.spec import Knobs, LoadGenWishes
 from orchestrator.domain.terms import (
     Device,
-    Division,
-    EngineName,
     Evidence,
-    ExecutionMode,
-    Mode,
     Phase,
     Pull,
     Scenario,
@@ -35,6 +31,7 @@ from orchestrator.domain.terms import (
 )
 from orchestrator.domain.verdict import Reason, Standing, Verdict
 from orchestrator.errors import ConfigError, ExitCode
+from tests.unit.plans import a_spec
 
 IMAGES = """\
 schema_version: 1
@@ -76,19 +73,9 @@ OWN = replace(ASSET, name="own", source=LocalPath(path=Path("/data/own.onnx")))
 
 
 def a_plan() -> RunPlan:
-    spec = RunSpec(
+    spec = a_spec(
         model="tiny",
-        implementation="generic",
         backend="onnxruntime",
-        device=Device.CPU,
-        scenario=Scenario.OFFLINE,
-        mode=Mode.PERFORMANCE,
-        execution_mode=ExecutionMode.TEST,
-        round="v6.1",
-        division=Division.OPEN,
-        system="box",
-        submitter="us",
-        engine=EngineName.DOCKER,
         loadgen=LoadGenWishes(target_qps=50, user_conf="*.Offline.target_qps = 5\n"),
         knobs=Knobs(threads=2, extra=(("arena", "off"),)),
         image=ImageChoice(reference=ImageRef.parse("registry.example/a:b"), pull=Pull.NEVER),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config.settings import NAMES, VARIABLES, Settings, load_settings, shown
+from orchestrator.config.settings import NAMES, VARIABLES, Settings, shown
+from orchestrator.config.settings_layers import load_settings
 from orchestrator.config.settings_template import render_template
 from orchestrator.domain.terms import EngineName
 from orchestrator.errors import ConfigError
@@ -82,6 +83,26 @@ def test_paths_are_relative_to_where_they_are_written(machine: Machine) -> None:
     assert settings.results_dir == machine.home / "results"
     assert settings.cache_dir == machine.cwd / "cache"
     assert machine.load(results_dir="/r").results_dir == Path("/r")
+
+
+def test_site_caches_are_folders_in_every_layer(machine: Machine) -> None:
+    assert machine.load().site_caches == ()
+    machine.project_file.write_text("site_caches: [shared, ~/team, /srv/cache, /srv/cache]\n")
+    settings = machine.load()
+    assert settings.site_caches == (machine.cwd / "shared", machine.home / "team", Path("/srv/cache"))
+    variable = {"MLPERF_DOCKER_SITE_CACHES": "near:/srv/a"}
+    assert machine.load(environ=variable).site_caches == (machine.cwd / "near", Path("/srv/a"))
+    rows = {name: value for name, value, _ in shown(settings)}
+    assert rows["site_caches"] == f"{machine.cwd}/shared:{machine.home}/team:/srv/cache"
+
+
+def test_a_site_cache_that_is_no_folder_name_is_told_with_its_place(machine: Machine) -> None:
+    assert machine.faults(environ={"MLPERF_DOCKER_SITE_CACHES": "/a::/b"}) == (
+        "MLPERF_DOCKER_SITE_CACHES: one of the folders is empty",
+    )
+    machine.project_file.write_text("site_caches: /srv/cache\n")
+    (fault,) = machine.faults()
+    assert fault.startswith(f"{machine.project_file}:1:14: 'site_caches' in this settings file must be a list")
 
 
 def test_mirrors_are_pairs_in_every_layer(machine: Machine) -> None:
@@ -179,7 +200,7 @@ def test_the_template_names_every_setting_and_its_examples_are_good(machine: Mac
 
 def test_without_files_neither_yaml_nor_pydantic_is_imported() -> None:
     code = (
-        "import sys; from pathlib import Path; from orchestrator.config.settings import load_settings;"
+        "import sys; from pathlib import Path; from orchestrator.config.settings_layers import load_settings;"
         "load_settings({'round': None}, environ={}, cwd=Path('/nowhere'), home=Path('/nowhere'),"
         " system_file=Path('/nowhere/c'));"
         "print([name for name in ('yaml', 'pydantic', 'pydantic_core', 'difflib') if name in sys.modules])"

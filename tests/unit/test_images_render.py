@@ -75,6 +75,16 @@ def test_the_rendered_debug_layer_is_the_checked_in_one() -> None:
     check_golden("debug", render_debug("generic-tflite", AMD64).text)
 
 
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.Dockerfile")), ids=lambda path: path.stem)
+def test_every_stage_that_is_thrown_away_is_labelled_so_that_it_can_be_pruned(path: Path) -> None:
+    *thrown_away, final = path.read_text().split("\nFROM ")[1:]
+    for stage in thrown_away:
+        base = stage.split()[0]
+        assert 'LABEL mlperf-docker.stage="thrown away"\n' in stage or not base.startswith("$"), stage.splitlines()[0]
+    assert "mlperf-docker.stage" not in final
+    assert final.startswith("${BASE}")
+
+
 @pytest.mark.parametrize("name", ENTRIES)
 @pytest.mark.parametrize("round_name", rounds())
 def test_every_entry_has_a_recipe_for_every_round_of_the_catalogue(name: str, round_name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -198,11 +199,13 @@ def test_without_a_clone_the_recipe_fetches_the_rounds_commit_and_never_a_branch
     for name, entry in image_entries().items():
         if not entry.sources or not name.startswith("reference"):
             continue
-        for round_name in ("v4.1", "v6.1"):
+        for round_name in entry.rounds or ("v4.1", "v6.1"):
             rendered = render(entry, round_name, entry.platforms[0])
-            commit = load_round(round_name).commit
-            assert commit is not None
-            assert f'"https://github.com/mlcommons/inference", "{commit}"' in rendered.text
+            for source in entry.sources:
+                commit = source.ref or load_round(round_name).commit  # forks are pinned by themselves
+                assert commit is not None
+                assert re.fullmatch("[0-9a-f]{40}", commit)
+                assert f'"{source.url}", "{commit}"' in rendered.text
             assert rendered.blockers == ()
             rendered.require()
 

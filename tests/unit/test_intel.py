@@ -10,9 +10,10 @@ from orchestrator.config.images import image_entries
 from orchestrator.domain.container import Network
 from orchestrator.domain.plan import Role
 from orchestrator.domain.spec import LoadGenWishes
-from orchestrator.domain.terms import Device, EngineName, ExecutionMode, Mode, Scenario
+from orchestrator.domain.terms import Device, EngineName, ExecutionMode, Mode, Scenario, Tier
 from orchestrator.errors import UsageError
-from tests.unit.thin_cells import VENDOR, Cell, cell, cells, harness_command, knobs, options
+from tests.unit.offer_cells import Cell, cell, cells, knobs
+from tests.unit.thin_entry import harness_command, options
 
 OFFLINE, SERVER = Scenario.OFFLINE, Scenario.SERVER
 RETINANET = cell("intel", "retinanet", "v5.1", OFFLINE)
@@ -73,19 +74,19 @@ def test_v5_1_takes_a_whole_user_conf_and_a_named_system() -> None:
         "SCENARIO": "Offline",
         "MODE": "Performance",
         "AUTO_USER_CONF": "False",
-        "SYSTEM": "a-system",
+        "SYSTEM": "my-box",
     }
     assert harness_command(result) == ("bash", "run_mlperf.sh")
     assert result.container.workdir == PurePosixPath("/workspace")
     assert "/logs/user.conf=/workspace/user.conf" in options(result)["--place"]
     assert result.settings is not None
-    assert result.settings.target_qps == 10.0
-    assert result.logs_from == ("results/a-system/*/Offline/performance/run_1",)
+    assert result.settings.target_qps == 12.5
+    assert result.logs_from == ("results/my-box/*/Offline/performance/run_1",)
 
 
 def test_a_harness_that_takes_a_rate_gets_it_and_nothing_else_can_be_given() -> None:
     result = DLRM.result(Mode.ACCURACY)
-    assert dict(result.container.environment)["SERVER_QPS"] == "10"
+    assert dict(result.container.environment)["SERVER_QPS"] == "12.5"
     assert "AUTO_USER_CONF" not in dict(result.container.environment)
     assert result.settings is None
     with pytest.raises(UsageError, match=r"--min-duration.*cannot be given"):
@@ -95,7 +96,7 @@ def test_a_harness_that_takes_a_rate_gets_it_and_nothing_else_can_be_given() -> 
 def test_v4_1_is_told_accuracy_and_gets_its_rates_scaled_by_one() -> None:
     result = OLD.result(Mode.ACCURACY)
     given = dict(result.container.environment)
-    assert (given["ACCURACY"], given["SCENARIO"], given["SYSTEM"]) == ("true", "Offline", "a-system")
+    assert (given["ACCURACY"], given["SCENARIO"], given["SYSTEM"]) == ("true", "Offline", "my-box")
     assert "MODE" not in given
     assert options(result)["--scaled"] == ["/logs/user.conf=/workspace/user_default.conf"]
 
@@ -112,7 +113,7 @@ def test_v4_1_runs_one_compliance_test_in_one_scenario() -> None:
 @pytest.mark.parametrize("one", [RETINANET, DLRM])
 def test_test01_brings_back_the_earlier_logs_it_compares_with(one: Cell) -> None:
     result = one.result(Mode.COMPLIANCE, "TEST01")
-    tree = f"/logs/results/a-system/*/{one.scenario.value}"
+    tree = f"/logs/results/my-box/*/{one.scenario.value}"
     assert dict(result.container.environment)["MODE"] == "Compliance"
     assert options(result)["--recall"] == ["/mlperf-docker/kept/results=/logs/results"]
     assert options(result)["--expect"] == [f"{tree}/performance/run_1", f"{tree}/accuracy"]
@@ -163,7 +164,7 @@ def test_minimal_privileges_are_a_few_capabilities_and_no_network() -> None:
 
 
 def test_the_vendor_tier_has_intels_own_flags() -> None:
-    container = RETINANET.result(privileges=VENDOR).container
+    container = RETINANET.result(privileges=Tier.VENDOR).container
     assert container.privileged
     assert container.ipc_host
     assert container.network is Network.HOST
@@ -172,10 +173,10 @@ def test_the_vendor_tier_has_intels_own_flags() -> None:
 
 
 def test_the_host_is_tuned_only_when_asked_for_and_allowed() -> None:
-    assert "MLPERF_DOCKER_HOST_TUNING" not in dict(RETINANET.result(privileges=VENDOR).container.environment)
+    assert "MLPERF_DOCKER_HOST_TUNING" not in dict(RETINANET.result(privileges=Tier.VENDOR).container.environment)
     with pytest.raises(UsageError, match="needs --privileges vendor"):
         RETINANET.result(knobs=knobs(host_tuning="yes"))
-    tuned = RETINANET.result(knobs=knobs(host_tuning="yes"), privileges=VENDOR)
+    tuned = RETINANET.result(knobs=knobs(host_tuning="yes"), privileges=Tier.VENDOR)
     assert dict(tuned.container.environment)["MLPERF_DOCKER_HOST_TUNING"] == "yes"
 
 

@@ -17,7 +17,7 @@ from orchestrator.domain.terms import Device, Mode, Scenario
 from orchestrator.host.process import Completed, run
 from orchestrator.host.shipped import shipped
 from orchestrator.loadgen.user_conf import render_user_conf
-from tests.unit.thin_cells import Cell, cell
+from tests.unit.offer_cells import Cell, cell
 
 CLONES = {"v5.1": "MLPERF_RESULTS_V51_CLONE", "v4.1": "MLPERF_RESULTS_V41_CLONE"}
 PLACES = re.compile(r"(?<![\w.}])/(workspace|logs|data|model|mlperf-docker|opt/mlperf-docker)\b")
@@ -174,7 +174,7 @@ def test_the_planned_commands_run_through_intels_own_scripts(
         assert set(LOGS) <= box.logs(step), done.stdout + done.stderr
         assert ("accuracy.txt" in box.logs(step)) or mode is Mode.PERFORMANCE
         assert "audit.conf" not in box.trace.read_text()
-    assert "10" in (tmp_path / "trace.conf").read_text()
+    assert "target_qps = 12.5" in (tmp_path / "trace.conf").read_text()
 
     step = one.result(Mode.COMPLIANCE, test)
     box.trace.unlink()

@@ -23,7 +23,8 @@ import pytest
 from orchestrator.domain.spec import Knobs
 from orchestrator.host.process import run
 from orchestrator.implementations.nvidia import steps
-from tests.unit.nvidia_cells import Cell, cells, run_args
+from tests.unit.nvidia_cells import run_args, runs
+from tests.unit.offer_cells import Cell, cells
 
 PARSER = Path(__file__).with_name("nvidia_parser.py")
 pytestmark = pytest.mark.slow
@@ -122,7 +123,7 @@ def names_of(words: list[str]) -> list[str]:
 
 def of_round(published: Published) -> list[Cell]:
     """The cells that its code has to run."""
-    found = [one for one in cells() if one.round == published.round]
+    found = [one for one in cells("nvidia") if one.round == published.round]
     assert found
     return found
 
@@ -131,7 +132,7 @@ def test_the_vendor_s_parser_understands_every_flag_and_ignores_none(published: 
     seen: set[tuple[str, ...]] = set()
     for one in of_round(published):
         knobs = Knobs(batch_size=4, extra=KNOBS)
-        for spec, on in one.runs():
+        for spec, on in runs(one):
             for step in (
                 *steps(spec, on),
                 *steps(one.spec(spec.mode, knobs=knobs, compliance_test=spec.compliance_test), on),
@@ -159,7 +160,7 @@ def test_make_has_every_target_and_runs_the_harness_with_the_flags_as_given(
 ) -> None:
     seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
     for one in of_round(published):
-        for spec, on in one.runs():
+        for spec, on in runs(one):
             scratch = Knobs(extra=(("scratch", str(tmp_path)),))
             for step in steps(one.spec(spec.mode, knobs=scratch, compliance_test=spec.compliance_test), on):
                 kind, *words = step.container.command[1:]

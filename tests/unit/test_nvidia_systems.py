@@ -11,13 +11,13 @@ import pytest
 from orchestrator.domain.situation import Gpu
 from orchestrator.domain.spec import Knobs
 from orchestrator.domain.terms import Scenario
-from orchestrator.implementations.nvidia import steps
 from orchestrator.implementations.nvidia_systems import configuration, described, identifier, nearest_profile
-from tests.unit.nvidia_cells import GIB, Cell, by_name, cell, cells, host
+from tests.unit.nvidia_cells import host, runs
+from tests.unit.offer_cells import GIB, Cell, cell, cells, steps
 
 OFFLINE = Scenario.OFFLINE
-BERT = cell("v5.0", "bert-99", OFFLINE)
-LLAMA = cell("v5.1", "llama2-70b-99", OFFLINE)
+BERT = cell("nvidia", "bert-99", "v5.0", OFFLINE)
+LLAMA = cell("nvidia", "llama2-70b-99", "v5.1", OFFLINE)
 
 
 def gpu(name: str, gib: int) -> Gpu:
@@ -47,7 +47,7 @@ def test_the_nearest_profile_is_that_of_the_gpu_then_of_its_memory(gpus: list[Gp
 
 
 def test_the_plan_says_from_which_profile_the_system_starts_and_why() -> None:
-    step = by_name(steps(BERT.spec(), BERT.on()))["configure"]
+    step = steps(BERT.spec(), BERT.on())["configure"]
     assert step.container.command[-1] == described(BERT.spec(), BERT.on())
     assert step.container.command[-1] == (
         "system 'my_box' starts from L4x1: none is shipped for 1x NVIDIA GeForce RTX 4090; of the shipped ones its "
@@ -122,9 +122,9 @@ def test_the_system_description_has_the_fields_of_a_submission() -> None:
     assert fields["submitter"] == "me"
 
 
-@pytest.mark.parametrize("one", cells(), ids=str)
+@pytest.mark.parametrize("one", cells("nvidia"), ids=str)
 def test_generated_python_compiles_for_every_cell(one: Cell) -> None:
-    for spec, on in one.runs():
+    for spec, on in runs(one):
         for path, text in configuration(spec, on):
             if path.suffix == ".py":
                 compile(text, str(path), "exec")

@@ -11,9 +11,9 @@ import pytest
 
 from orchestrator.config.decode import decode_json
 from orchestrator.controller.planning import Ground, plan_run, renewed, run_id
-from orchestrator.controller.preflight import preflight_choice, preflight_disk, refuse_faults
+from orchestrator.controller.preflight import preflight_choice, refuse_faults
 from orchestrator.controller.request import Choice, RunRequest, choose
-from orchestrator.domain.asset import Asset, AssetKind, PlannedAsset
+from orchestrator.domain.asset import Asset, PlannedAsset
 from orchestrator.domain.canonical import pretty_json
 from orchestrator.domain.finding import Level
 from orchestrator.domain.image import ImageChoice, ImageRef
@@ -21,7 +21,7 @@ from orchestrator.domain.plan import RunPlan
 from orchestrator.domain.situation import Host
 from orchestrator.domain.source import LocalPath
 from orchestrator.domain.spec import Knobs, LoadGenWishes
-from orchestrator.domain.terms import Device, EngineName, ExecutionMode
+from orchestrator.domain.terms import Device, Division, EngineName, ExecutionMode
 from orchestrator.errors import PreflightError
 from orchestrator.host.machine import describe_machine
 from tests.unit.fake_tools import FakeAssets, FakeImages
@@ -137,6 +137,12 @@ def test_the_plan_says_beforehand_why_a_run_could_not_be_submitted(request_: Run
     assert said in reasons(request_)
 
 
+def test_what_an_offer_could_not_be_submitted_for_is_said_in_the_closed_division_alone() -> None:
+    pruned = RunRequest(model="bert-99", implementation="reference", backend="deepsparse", modes="performance")
+    assert "95 % of the weights were pruned" in reasons(pruned)
+    assert "pruned" not in reasons(replace(pruned, division=Division.OPEN))
+
+
 def test_ones_own_model_is_mounted_where_it_lies() -> None:
     class Local(FakeAssets):
         def plan(self, asset: Asset, catalogue: object) -> tuple[PlannedAsset, ...]:
@@ -169,13 +175,3 @@ def test_a_small_model_on_the_processors_needs_nothing() -> None:
     findings = preflight_choice(choose(REQUEST)[0], describe_machine())
     assert [finding for finding in findings if finding.level is Level.FAULT] == []
     refuse_faults(findings, "resnet8-cifar10")
-
-
-def test_downloads_that_do_not_fit_are_refused_before_they_start(tmp_path: Path) -> None:
-    asset = Asset(name="huge", kind=AssetKind.MODEL, source=LocalPath(path=tmp_path), licence="-")
-    huge = PlannedAsset(asset=asset, key="0" * 64, path=tmp_path, present=False, fetch_bytes=1 << 60)
-    findings = preflight_disk([huge, huge], tmp_path / "cache", tmp_path / "results")
-    with pytest.raises(PreflightError) as caught:
-        refuse_faults(findings, "huge")
-    assert "MLPERF_DOCKER_CACHE" in str(caught.value)
-    assert [found.level for found in preflight_disk([], tmp_path, tmp_path)] == [Level.OK]

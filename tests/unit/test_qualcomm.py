@@ -16,10 +16,11 @@ from orchestrator.domain.spec import Knobs, LoadGenWishes
 from orchestrator.domain.terms import EngineName, Mode, Scenario, Tier
 from orchestrator.errors import ImageError, UsageError
 from orchestrator.images.render import render
-from tests.unit.vendor_cells import Cell, cell, cells, documented, options, steps
+from tests.unit.offer_cells import Cell, cell, cells, steps
+from tests.unit.published import documented, option_names
 
 CELLS = cells("qualcomm")
-RESNET = cell("qualcomm", "resnet50", Scenario.OFFLINE)
+RESNET = cell("qualcomm", "resnet50", "v4.1", Scenario.OFFLINE)
 AMD64 = "linux/amd64"
 
 
@@ -71,10 +72,10 @@ def test_the_compiler_gets_published_options_only(one: Cell, knobs: dict[str, st
     published = set(documented("qualcomm")["qaic-exec"])
     made = steps(one.spec(knobs=Knobs(extra=tuple(knobs.items()))), one.on())
     compiler = made["compile"].container.command[3:]
-    assert options(compiler[1:]) <= published
+    assert option_names(compiler[1:]) <= published
     if "calibrate" in made:
-        assert options(made["calibrate"].container.command[1:]) <= published
-    assert {"-model", "-aic-binary-dir", "-compile-only", "-aic-hw"} <= options(compiler[1:])
+        assert option_names(made["calibrate"].container.command[1:]) <= published
+    assert {"-model", "-aic-binary-dir", "-compile-only", "-aic-hw"} <= option_names(compiler[1:])
 
 
 def test_the_scorer_gets_options_that_it_has_and_the_type_that_kilt_writes() -> None:
@@ -82,7 +83,7 @@ def test_the_scorer_gets_options_that_it_has_and_the_type_that_kilt_writes() -> 
         command = steps(one.spec(Mode.ACCURACY), one.on())["evaluate"].container.command
         script = next(PurePosixPath(word).name for word in command if word.endswith(".py"))
         published = documented("qualcomm")["scorers"][script]
-        assert options(command) <= set(published)
+        assert option_names(command) <= set(published)
         assert "float32" in command or script == "accuracy-openimages.py"
 
 
@@ -91,15 +92,15 @@ def test_copies_of_the_program_follow_the_cores_of_a_card() -> None:
     assert given(RESNET, nsp="16")["qaic_activation_count"] == "4"
     assert given(RESNET, nsp="16")["qaic_queue_length"] == "10"
     assert given(RESNET, activations="7", nsp="16")["qaic_activation_count"] == "7"
-    assert given(cell("qualcomm", "bert-99.9", Scenario.OFFLINE))["qaic_activation_count"] == "7"
-    assert given(cell("qualcomm", "bert-99", Scenario.SERVER), nsp="16")["qaic_activation_count"] == "16"
+    assert given(cell("qualcomm", "bert-99.9", "v4.1", Scenario.OFFLINE))["qaic_activation_count"] == "7"
+    assert given(cell("qualcomm", "bert-99", "v4.1", Scenario.SERVER), nsp="16")["qaic_activation_count"] == "16"
 
 
 def test_batches_are_those_published_for_the_scenario() -> None:
     assert given(RESNET)["kilt_model_batch_size"] == "8"
-    assert given(cell("qualcomm", "resnet50", Scenario.SINGLE_STREAM))["kilt_model_batch_size"] == "1"
-    assert given(cell("qualcomm", "bert-99", Scenario.OFFLINE))["kilt_model_batch_size"] == "4096"
-    assert given(cell("qualcomm", "bert-99", Scenario.SERVER))["kilt_model_batch_size"] == "1024"
+    assert given(cell("qualcomm", "resnet50", "v4.1", Scenario.SINGLE_STREAM))["kilt_model_batch_size"] == "1"
+    assert given(cell("qualcomm", "bert-99", "v4.1", Scenario.OFFLINE))["kilt_model_batch_size"] == "4096"
+    assert given(cell("qualcomm", "bert-99", "v4.1", Scenario.SERVER))["kilt_model_batch_size"] == "1024"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_every_card_is_used_and_only_the_first_one_for_a_stream(nodes: tuple[str
     assert dict(made["result"].container.environment)["kilt_device_ids"] == "0,1"
     assert made["ready"].container.command[-1] == "2"
     assert made["compile"].container.devices == (), "compiling needs no card"
-    stream = cell("qualcomm", "resnet50", Scenario.SINGLE_STREAM)
+    stream = cell("qualcomm", "resnet50", "v4.1", Scenario.SINGLE_STREAM)
     result = steps(stream.spec(), stream.on(host=host))["result"]
     assert dict(result.container.environment)["kilt_device_ids"] == "0"
 
@@ -128,15 +129,15 @@ def test_the_model_is_compiled_once_for_each_way_of_compiling() -> None:
     def stamp(one: Cell, **knobs: str) -> object:
         return steps(one.spec(knobs=Knobs(extra=tuple(knobs.items()))), one.on())["compile"].once
 
-    server = cell("qualcomm", "resnet50", Scenario.SERVER)
+    server = cell("qualcomm", "resnet50", "v4.1", Scenario.SERVER)
     assert stamp(RESNET) == stamp(RESNET)
     assert len({stamp(RESNET), stamp(server), stamp(server, nsp="16"), stamp(RESNET, calibrate="yes")}) == 4
     assert steps(RESNET.spec(Mode.ACCURACY), RESNET.on())["compile"].once == stamp(RESNET)
 
 
 def test_only_a_quantised_model_wants_a_profile() -> None:
-    exact = cell("qualcomm", "bert-99.9", Scenario.OFFLINE)
-    assert "-load-profile" not in options(steps(exact.spec(), exact.on())["compile"].container.command)
+    exact = cell("qualcomm", "bert-99.9", "v4.1", Scenario.OFFLINE)
+    assert "-load-profile" not in option_names(steps(exact.spec(), exact.on())["compile"].container.command)
     knobs = Knobs(extra=(("calibrate", "yes"),))
     assert "calibrate" not in steps(exact.spec(knobs=knobs), exact.on())
     made = steps(RESNET.spec(knobs=knobs), RESNET.on())

@@ -21,8 +21,8 @@ from orchestrator.domain.terms import ExecutionMode, Mode, Scenario
 from orchestrator.host.process import run
 from orchestrator.host.shipped import shipped
 from orchestrator.loadgen.user_conf import render_user_conf
-from tests.unit.published import Clone, clone, parser_of
-from tests.unit.vendor_cells import Cell, cell, cells, documented, options, steps
+from tests.unit.offer_cells import Cell, cell, cells, steps
+from tests.unit.published import Clone, clone, documented, option_names, parser_of
 
 AUTOMATIONS = "20d3d94c4fbbefca1a69f0e2b23295d196fd3e63"
 KILT = str(next(one.ref for one in image_entries()["qualcomm-kilt"].sources if one.name == "kilt"))
@@ -169,8 +169,8 @@ def on_this_machine(execution: Execution, built: Built, out: Path) -> dict[str, 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
-    [cell("qualcomm", name, Scenario.OFFLINE) for name in ("resnet50", "bert-99", "retinanet")]
-    + [cell("qualcomm", "resnet50", Scenario.SINGLE_STREAM)],
+    [cell("qualcomm", name, "v4.1", Scenario.OFFLINE) for name in ("resnet50", "bert-99", "retinanet")]
+    + [cell("qualcomm", "resnet50", "v4.1", Scenario.SINGLE_STREAM)],
     ids=str,
 )
 @pytest.mark.parametrize("mode", [Mode.PERFORMANCE, Mode.ACCURACY, Mode.COMPLIANCE])
@@ -206,5 +206,5 @@ def test_kilt_itself_runs_with_what_the_driver_gives_it(one: Cell, mode: Mode, b
 
 def test_what_is_documented_of_the_compiler_is_more_than_a_few_options() -> None:
     assert len(documented("qualcomm")["qaic-exec"]) > 30
-    one = cell("qualcomm", "resnet50", Scenario.OFFLINE)
-    assert len(options(steps(one.spec(), one.on())["compile"].container.command)) > 10
+    one = cell("qualcomm", "resnet50", "v4.1", Scenario.OFFLINE)
+    assert len(option_names(steps(one.spec(), one.on())["compile"].container.command)) > 10

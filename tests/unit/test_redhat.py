@@ -15,12 +15,13 @@ from orchestrator.errors import UsageError
 from orchestrator.host.process import run
 from orchestrator.host.shipped import shipped
 from orchestrator.implementations.redhat import vllm_options
-from tests.unit.vendor_cells import Cell, cell, cells, documented, options, steps
+from tests.unit.offer_cells import Cell, cell, cells, steps
+from tests.unit.published import documented, option_names
 
 CELLS = cells("redhat")
-OFFLINE = cell("redhat", "llama3.1-8b", Scenario.OFFLINE)
-SERVER = cell("redhat", "llama3.1-8b", Scenario.SERVER)
-LLAMA2 = cell("redhat", "llama2-70b-99.9", Scenario.OFFLINE)
+OFFLINE = cell("redhat", "llama3.1-8b", "v5.1", Scenario.OFFLINE)
+SERVER = cell("redhat", "llama3.1-8b", "v5.1", Scenario.SERVER)
+LLAMA2 = cell("redhat", "llama2-70b-99.9", "v4.1", Scenario.OFFLINE)
 
 
 def test_the_published_models_are_offered_where_they_were_published() -> None:
@@ -57,7 +58,7 @@ def test_every_option_is_published(one: Cell, gpu: str) -> None:
             command = execution.container.command
             script = next((PurePosixPath(word).name for word in command if word.endswith(".py")), None)
             known = table["commands"]["vllm serve" if name == "server" else script]
-            assert options(command) - {"-u"} <= set(known), (name, options(command) - set(known))
+            assert option_names(command) - {"-u"} <= set(known), (name, option_names(command) - set(known))
             for variable, value in execution.container.environment:
                 takes = table["variables"].get(variable, {}).get("takes")
                 assert variable in {"HOME", "PYTHONPATH", *table["variables"]}
@@ -88,9 +89,9 @@ def test_server_and_client_reach_nothing_but_each_other_and_only_the_scorer_has_
 def test_the_rate_reaches_the_client_and_the_configuration_alike() -> None:
     result = steps(SERVER.spec(), SERVER.on())["result"]
     command = result.container.command
-    assert command[command.index("--target-qps") + 1] == "39.5"
+    assert command[command.index("--target-qps") + 1] == "12.5"
     assert result.settings is not None
-    assert result.settings.target_qps == 39.5
+    assert result.settings.target_qps == 12.5
     assert result.settings.loadgen_model == "llama3_1-8b"
 
 

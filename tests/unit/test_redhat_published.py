@@ -13,8 +13,8 @@ import pytest
 
 from orchestrator.config.images import image_entries
 from orchestrator.domain.terms import Mode, Scenario
-from tests.unit.published import Clone, clone, parser_of
-from tests.unit.vendor_cells import Cell, cell, cells, documented, steps
+from tests.unit.offer_cells import Cell, cell, cells, steps
+from tests.unit.published import Clone, clone, documented, parser_of
 
 RED_HAT = "closed/RedHat/code/llama3.1-8b"
 REFERENCE = "language/llama2-70b"
@@ -52,10 +52,10 @@ def commands(one: Cell, script: str) -> list[tuple[str, ...]]:
 
 def test_the_server_client_takes_every_rendered_command(red_hat: Clone) -> None:
     parser = parser_of(red_hat.text(f"{RED_HAT}/SUT_VLLM_SingleReplica_Server.py"))
-    for command in commands(cell("redhat", "llama3.1-8b", Scenario.SERVER), "SUT_VLLM_SingleReplica_Server.py"):
+    for command in commands(cell("redhat", "llama3.1-8b", "v5.1", Scenario.SERVER), "SUT_VLLM_SingleReplica_Server.py"):
         parsed = parser.parse_args(command)
         assert parsed.lg_model_name == "llama3_1-8b"
-        assert parsed.target_qps == 39.5
+        assert parsed.target_qps == 12.5
         assert parsed.coalesce
 
 
@@ -70,7 +70,7 @@ def test_the_offline_client_takes_every_rendered_command_with_the_options_of_vll
         for line in red_hat.text(f"{RED_HAT}/README.md").splitlines()
         if "SUT_VLLM_SingleReplica.py --model" in line
     )
-    for command in commands(cell("redhat", "llama3.1-8b", Scenario.OFFLINE), "SUT_VLLM_SingleReplica.py"):
+    for command in commands(cell("redhat", "llama3.1-8b", "v5.1", Scenario.OFFLINE), "SUT_VLLM_SingleReplica.py"):
         _, others = parser.parse_known_args(command)
         names = [word for word in others if word.startswith("--")]
         assert "--model" in names
@@ -79,7 +79,7 @@ def test_the_offline_client_takes_every_rendered_command_with_the_options_of_vll
 
 def test_the_published_server_options_stand_as_published(red_hat: Clone) -> None:
     readme = re.sub(r"_(?=\w)", "-", red_hat.text(f"{RED_HAT}/README.md"))
-    one = cell("redhat", "llama3.1-8b", Scenario.SERVER)
+    one = cell("redhat", "llama3.1-8b", "v5.1", Scenario.SERVER)
     server = steps(one.spec(), one.on())["server"].container.command
     assert server[:2] == ("vllm", "serve")
     assert " ".join(server[3:]) in readme
@@ -96,7 +96,7 @@ def test_the_scorers_take_every_rendered_command(red_hat: Clone, reference: Clon
 
 def test_the_reference_client_takes_every_rendered_command(reference: Clone) -> None:
     parser = parser_of(reference.text(f"{REFERENCE}/main.py"))
-    for command in commands(cell("redhat", "llama2-70b-99", Scenario.OFFLINE), "main.py"):
+    for command in commands(cell("redhat", "llama2-70b-99", "v4.1", Scenario.OFFLINE), "main.py"):
         parsed = parser.parse_args(command)
         assert parsed.vllm
         assert parsed.api_model_name == parsed.model_path
@@ -113,7 +113,7 @@ def test_the_clients_write_the_types_that_the_scorers_are_told(red_hat: Clone, r
         assert "np.int32" in red_hat.text(f"{RED_HAT}/{name}")
     api = reference.text(f"{REFERENCE}/SUT_API.py")
     assert "unpadded = np.array(processed_output[i])" in api, "Python's whole numbers: 64 bits"
-    one = cell("redhat", "llama2-70b-99", Scenario.OFFLINE)
+    one = cell("redhat", "llama2-70b-99", "v4.1", Scenario.OFFLINE)
     assert "int64" in steps(one.spec(Mode.ACCURACY), one.on())["evaluate"].container.command
 
 

@@ -18,6 +18,7 @@ from orchestrator.domain.plan import Execution, Role
 from orchestrator.domain.terms import Device, ExecutionMode, Mode, Scenario, Tier
 from orchestrator.errors import UsageError
 from orchestrator.host.process import run
+from orchestrator.implementations.common import ACCURACY_TEXT
 from orchestrator.implementations.reference import steps
 from tests.unit.reference_cells import Cell, cells
 
@@ -54,7 +55,8 @@ def test_every_cell_has_one_result_in_an_image_that_exists(mode: Mode) -> None:
         result = the(Role.RESULT, found)
         assert result.settings is not None, str(cell)
         assert {each.container.image for each in found} <= image_entries().keys(), str(cell)
-        assert any(each.role is Role.EVALUATE for each in found) == (mode is Mode.ACCURACY), str(cell)
+        scored = any(each.role is Role.EVALUATE or ACCURACY_TEXT in each.produces for each in found)
+        assert scored == (mode is Mode.ACCURACY), str(cell)
         assert [each for each in found if each.role is Role.SERVICE] or result.container.joins is None, str(cell)
 
 
@@ -106,12 +108,13 @@ def test_harnesses_that_hand_loadgen_a_path_or_two_files_are_corrected() -> None
         assert "/opt/mlperf-docker/harness.py" in inside.command
 
 
-def test_volumes_are_preprocessed_once_and_not_when_they_are_ready() -> None:
-    cell = cell_of("3d-unet-99", "onnxruntime")
-    step = the(Role.PREPARE, steps_of(cell, Mode.PERFORMANCE))
+def test_the_user_s_volumes_are_preprocessed_once_and_not_when_they_are_ready() -> None:
+    cell, raw = cell_of("3d-unet-99", "onnxruntime"), Path("/raw")
+    step = the(Role.PREPARE, steps_of(cell, Mode.PERFORMANCE, dataset_path=raw))
     assert step.once is not None
     ready = replace(cell.spec(Mode.PERFORMANCE).knobs, extra=(("use_preprocessed", "1"),))
-    assert not [one for one in steps_of(cell, Mode.PERFORMANCE, knobs=ready) if one.role is Role.PREPARE]
+    for changes in ({"dataset_path": raw, "knobs": ready}, {}):  # the catalogue's data set is preprocessed already
+        assert not [one for one in steps_of(cell, Mode.PERFORMANCE, **changes) if one.role is Role.PREPARE]
 
 
 def test_a_language_model_is_served_and_the_client_shares_its_network() -> None:
@@ -146,6 +149,18 @@ def test_a_model_of_the_users_is_checked_first_and_mapped_to_the_official_one() 
     assert found[0].container.command[1] == "/opt/mlperf-docker/signature.py"
     (mapping,) = [text for path, text in the(Role.RESULT, found).files if path.name == "model_mapping.json"]
     assert json.loads(mapping) == {"mine": "bert-99"}
+
+
+def test_deepsparse_gets_a_copy_of_the_model_to_write_to_and_batches_where_samples_are_gathered() -> None:
+    for cell in (each for each in CELLS if each.offer.backend == "deepsparse"):
+        big = replace(cell.spec(Mode.PERFORMANCE).knobs, batch_size=16)
+        inside = the(Role.RESULT, steps_of(cell, Mode.PERFORMANCE, knobs=big)).container
+        assert all(mount.read_only for mount in inside.mounts), str(cell)
+        words = dict(pairwise(inside.command))
+        assert words["-w"] == "model.onnx=/model/oBERT-Large_95sparse_block4_qat.onnx"
+        assert words["--model_path"] == "model.onnx"
+        assert words["--batch_size"] == ("16" if cell.scenario is Scenario.OFFLINE else "1")
+        assert dict(inside.environment)["NM_DISABLE_ANALYTICS"] == "1"
 
 
 def test_part_of_the_data_set_is_taken_in_short_accuracy_runs_only() -> None:
@@ -194,25 +209,54 @@ def _exists(clone: str, revision: str, path: str) -> bool:
 _LISTED = ("--profile", "--backend", "--dtype", "--lg-model-name", "--layout", "--mode", "--latent-framework")
 
 
+_FORK = "deepsparse"
+
+
 def test_every_option_is_one_that_the_rounds_own_harness_knows() -> None:
     clone = os.environ.get("MLPERF_INFERENCE_CLONE")
     if not clone:
         pytest.skip("MLPERF_INFERENCE_CLONE names no clone of github.com/mlcommons/inference to compare with")
-    faults, compared = set(), 0
+    faults: set[str] = set()
+    compared = 0
     for cell in CELLS:
-        situation = cell.situation(Mode.ACCURACY)
-        commit = situation.round.commit
+        if cell.offer.backend == _FORK:
+            continue
+        commit = cell.situation(Mode.ACCURACY).round.commit
         assert commit is not None
-        for step in steps(cell.spec(Mode.ACCURACY), situation):
-            for path, options in _calls(step):
-                compared += 1
-                if not _exists(clone, commit, path):
-                    faults.add(f"{path} does not exist in {cell.round}")
-                    continue
-                words = [*options, *_listed_values(step)]
-                faults |= {f"{path} of {cell.round}: {one}" for one in words if not _knows(clone, commit, path, one)}
+        found, count = _unknown_to(clone, commit, cell)
+        faults, compared = faults | found, compared + count
     assert not faults
     assert compared > 300
+
+
+def test_every_option_of_the_fork_is_one_that_it_knows() -> None:
+    clone = os.environ.get("MLPERF_DEEPSPARSE_CLONE")
+    if not clone:
+        pytest.skip("MLPERF_DEEPSPARSE_CLONE names no clone of github.com/neuralmagic/inference to compare with")
+    found = [_unknown_to(clone, _fork_commit(cell), cell) for cell in CELLS if cell.offer.backend == _FORK]
+    assert not set().union(*(faults for faults, _ in found))
+    assert sum(count for _, count in found) > 20
+
+
+def _fork_commit(cell: Cell) -> str:
+    (source,) = image_entries()[cell.offer.image].sources
+    assert source.ref is not None
+    return source.ref
+
+
+def _unknown_to(clone: str, commit: str, cell: Cell) -> tuple[set[str], int]:
+    """What a clone at a commit lacks of a cell's calls, and how many calls were compared."""
+    faults: set[str] = set()
+    compared = 0
+    for step in steps(cell.spec(Mode.ACCURACY), cell.situation(Mode.ACCURACY)):
+        for path, options in _calls(step):
+            compared += 1
+            if not _exists(clone, commit, path):
+                faults.add(f"{path} does not exist in {cell.round}")
+                continue
+            words = [*options, *_listed_values(step)]
+            faults |= {f"{path} of {cell.round}: {one}" for one in words if not _knows(clone, commit, path, one)}
+    return faults, compared
 
 
 def _listed_values(step: Execution) -> list[str]:

@@ -7,6 +7,7 @@ COPY build/ /build/
 RUN ["/bin/sh", "/build/install.sh"]
 
 FROM ${BASE} AS code
+LABEL mlperf-docker.stage="thrown away"
 COPY build/compile.sh /build/compile.sh
 COPY code/ /opt/mlperf-docker/
 RUN ["/bin/sh", "/build/compile.sh"]

@@ -2,6 +2,7 @@
 # NVIDIA's tree and its installing scripts are those of its publication; licences of NVIDIA apply, so it is never pushed.
 ARG BASE
 FROM ${BASE} AS sources
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/site.sh build/clone.sh /build/
 RUN ["/bin/sh", "/build/clone.sh", "https://github.com/mlcommons/inference_results_v4.1", "198fc46799b3328b36ee4bcbdebfa2db5a8e6183", "/opt/source/nvidia", "", "closed/NVIDIA"]

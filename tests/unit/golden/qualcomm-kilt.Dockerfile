@@ -2,6 +2,7 @@
 # The archives reach a stage that is thrown away; what they install is under Qualcomm's licence, so it is never pushed.
 ARG BASE
 FROM ${BASE} AS sources
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/site.sh build/clone.sh /build/
 RUN ["/bin/sh", "/build/clone.sh", "https://github.com/GATEOverflow/kilt-mlperf", "f410c47426189c7df3663fcb81f797d02e450cc1", "/opt/source/kilt", ""]

@@ -2,6 +2,7 @@
 # The published clients as they are, the round's LoadGen, and what the clients and their scorers import.
 ARG BASE
 FROM ${BASE} AS sources
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/site.sh build/clone.sh /build/
 RUN ["/bin/sh", "/build/clone.sh", "https://github.com/mlcommons/inference_results_v5.1", "965182b03376a00fcae415c54e560e1c83937932", "/opt/source/redhat", "", "closed/RedHat/code/llama3.1-8b"]

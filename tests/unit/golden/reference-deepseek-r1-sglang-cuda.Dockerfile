@@ -2,6 +2,7 @@
 # MLCommons' reference harness (deepseek-r1, sglang, cuda).
 ARG BASE
 FROM ${BASE} AS sources
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/site.sh build/clone.sh /build/
 RUN ["/bin/sh", "/build/clone.sh", "https://github.com/mlcommons/inference", "b66003e10e2db4b8c36a448b0545ec90fcc6e9e9", "/opt/source/inference", "language/deepseek-r1/submodules/LiveCodeBench language/deepseek-r1/submodules/prm800k", "language/deepseek-r1"]

@@ -2,6 +2,7 @@
 # MLCommons' reference harness (vision, onnxruntime, cuda).
 ARG BASE
 FROM ${BASE} AS sources
+LABEL mlperf-docker.stage="thrown away"
 COPY site/ /site/
 COPY build/site.sh build/clone.sh /build/
 RUN ["/bin/sh", "/build/clone.sh", "https://github.com/mlcommons/inference", "b66003e10e2db4b8c36a448b0545ec90fcc6e9e9", "/opt/source/inference", "", "vision/classification_and_detection/python", "vision/classification_and_detection/tools"]
