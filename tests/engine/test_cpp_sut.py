@@ -42,7 +42,7 @@ def images(docker_url: str, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its containers would keep the images in the engine
 def harness(
     docker_url: str, images: dict[str, tuple[str, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Harness]:

@@ -23,7 +23,7 @@ PROGRAM = ("python", "-m", "orchestrator.sut")
 IMAGES = {name: f"generic-{name}" for name in ("onnxruntime", "tflite", "openvino")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its containers would keep the images in the engine
 def harness(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
     """The generic images, each made when first asked for."""
     shared = tmp_path_factory.getbasetemp()

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.assets.bucket import list_bucket
 from orchestrator.assets.fetch import fill
+from orchestrator.assets.kit import FILES_AT_ONCE
 from orchestrator.assets.manifest import Trust
 from orchestrator.domain.asset import FileHash, Gate, GateKind, Service
 from orchestrator.domain.source import Bucket
@@ -215,4 +216,5 @@ def test_what_came_before_a_fault_is_not_fetched_again(tmp_path: Path) -> None:
     with serving(BucketFiles(files).answer) as server:
         uri = f"{server.address}/metadata/dataset.uri"
         assert len(fill(an_asset(Bucket(uri=uri)), made, kit_for(tmp_path))) == 8
-        assert len({path for path in server.paths() if "part-" in path}) < 4
+        again = {path for path in server.paths() if "part-" in path}
+        assert len(again) <= FILES_AT_ONCE  # those that were under way when the fault ended them

@@ -175,3 +175,37 @@ def test_a_small_model_on_the_processors_needs_nothing() -> None:
     findings = preflight_choice(choose(REQUEST)[0], describe_machine())
     assert [finding for finding in findings if finding.level is Level.FAULT] == []
     refuse_faults(findings, "resnet8-cifar10")
+
+
+def the_users_copy(division: Division) -> Asset:
+    request = RunRequest(
+        model="resnet50",
+        implementation="reference",
+        division=division,
+        assets=(("imagenet-2012-val", Path("/data/pictures")),),
+    )
+    return next(each.asset for each in plan(request).assets if "imagenet-2012-val" in each.asset.name)
+
+
+def test_a_copy_of_a_catalogue_asset_is_held_to_the_catalogue_in_the_closed_division() -> None:
+    closed, opened = the_users_copy(Division.CLOSED), the_users_copy(Division.OPEN)
+    assert {layout.count for layout in closed.layout} >= {50000}
+    assert [layout.pattern for layout in opened.layout] == [layout.pattern for layout in closed.layout]
+    assert {layout.count for layout in opened.layout} == {None}
+    assert {file.name for file in opened.files} == {file.name for file in closed.files}
+    assert all(file.sha256 is None for file in opened.files)
+
+
+def test_in_a_rehearsal_a_copy_is_held_to_nothing() -> None:
+    name = "qualcomm-imagenet-uint8"
+    request = RunRequest(
+        model="resnet50",
+        implementation="qualcomm",
+        device=Device.QAIC,
+        round="v4.1",
+        rehearse=True,
+        sdks=(("qaic-apps", Path("/sdk/apps.zip")), ("qaic-platform", Path("/sdk/platform.zip"))),
+        assets=((name, Path("/data/pictures")),),
+    )
+    copy = next(each.asset for each in plan(request).assets if name in each.asset.name)
+    assert (copy.files, copy.layout) == ((), ())
