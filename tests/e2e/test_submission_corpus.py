@@ -15,10 +15,10 @@ from tests.e2e.corpus import Corpus, unpacked
 
 pytestmark = pytest.mark.slow
 
-# Found by an official rule, and published all the same (docs/verification.md says why).
+# Found by an official rule, and published all the same (docs/verification.md).
 EXPLAINED = {
-    "accuracy_outputs": 40,  # the published repository has no pictures
-    "accuracy_samples": 1,  # an open result over part of the data set
+    "accuracy_outputs": 40,  # no picture is in the archive, nor in the list of what was left out of it
+    "accuracy_samples": 1,  # an open result over part of the data set; why it was accepted is not known here
 }
 
 

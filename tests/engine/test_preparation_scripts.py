@@ -5,6 +5,7 @@ The scripts here are stand-ins of a few lines, given as an input; upstream's own
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -157,7 +158,7 @@ def ground(docker_carrier: Carrier, tmp_path: Path) -> Ground:
 
 def test_a_script_sees_its_inputs_read_only_no_network_and_the_caller_s_user(ground: Ground) -> None:
     output = ground.run(SOURCE)
-    seen = eval((output / "notes.txt").read_text())  # noqa: S307 - a dictionary that the test itself wrote
+    seen = ast.literal_eval((output / "notes.txt").read_text())
     assert seen["uid"] == os.geteuid()
     assert (seen["input"], seen["root"]) == ("OSError", "OSError")
     assert seen["interfaces"] == ["lo"]
@@ -171,7 +172,7 @@ def test_a_script_that_downloads_gets_the_site_s_way_out(ground: Ground) -> None
     source = replace(SOURCE, network=True, commands=(*SOURCE.commands, ("python3", "-c", _ENVIRONMENT)))
     output = ground.run(replace(source, environment=(("WHERE", "{out}/proxy"),)))
     assert (output / "proxy").read_text() == "http://proxy.example:3128"
-    assert "lo" in eval((output / "notes.txt").read_text())["interfaces"]  # noqa: S307
+    assert "lo" in ast.literal_eval((output / "notes.txt").read_text())["interfaces"]
 
 
 _ENVIRONMENT = "import os, pathlib; pathlib.Path(os.environ['WHERE']).write_text(os.environ['http_proxy'])"

@@ -85,7 +85,7 @@ def _text(unit: Unit, model: ModelRules) -> Iterator[Fault]:
             "accuracy_hash",
             path,
             "it has no hash line",
-            "truncate the accuracy log with its hash: mlperf-docker submission build",
+            "truncate the log by the rules repository's tools/submission/truncate_accuracy_log.py",
         )
     if not unit.closed:
         return  # the open division reports whatever it reached
